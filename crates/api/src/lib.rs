@@ -1,0 +1,1 @@
+//! The MetricAutoscaler resource, its schema and rules, conditions and reasons.

@@ -1,0 +1,33 @@
+//! How many replicas a workload should have, and why.
+//!
+//! The one door is [`decide`]: `(policy, observation, history, now) -> Decision`. Nothing in this crate reads a clock,
+//! does I/O or knows a Kubernetes type, so every decision can be replayed, and every rule is a plain unit test.
+//!
+//! ```text
+//! read -> propose -> merge -> stabilize -> limit the rate -> cool down -> lock -> bound
+//! ```
+//!
+//! Each step leaves a line in the decision's trail; [`explain`] is the only place that turns a trail into text.
+
+pub mod decide;
+pub mod decision;
+pub mod explain;
+pub mod history;
+pub mod observation;
+pub mod policy;
+pub mod quantity;
+pub mod ratio;
+pub mod reading;
+pub mod replicas;
+
+pub use decide::decide;
+pub use decision::{Decision, Direction, Limit, Step};
+pub use history::{Change, ChangeCause, Continuity, History};
+pub use observation::{MetricReading, Observation, Rollout, Standing};
+pub use policy::{
+    Bounds, Cooldown, Fallback, MetricPolicy, Policy, PolicyError, RatePolicy, RateUnit, ScalingRules, SelectPolicy,
+    Target, TargetKind, WhenMissing, WhenNan,
+};
+pub use quantity::Quantity;
+pub use reading::{Evidence, Failure, FailureClass, PartialCause, Reading};
+pub use replicas::{Replicas, Seconds};

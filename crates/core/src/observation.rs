@@ -1,0 +1,56 @@
+//! What the world looked like at one instant, in the core's own terms.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{Reading, Replicas};
+
+/// Everything one decision may depend on, apart from the policy and the memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// `spec.replicas` of the target's scale: the count that every comparison is made with.
+    pub replicas: Replicas,
+    /// Ready replicas, if the kind of target tells.
+    pub ready: Option<Replicas>,
+    /// A rollout under way, which forbids shrinking (R18).
+    pub rollout: Option<Rollout>,
+    /// One reading per metric of the policy, in its order.
+    pub readings: Vec<MetricReading>,
+    /// How far the clocks of operator and API server are apart, if further than allowed (R17).
+    pub clock_skew: Option<SignedDuration>,
+    /// Whether a decision will be carried out.
+    pub standing: Standing,
+}
+
+/// The reading of one metric, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricReading {
+    /// Name of the metric in the policy.
+    pub name: String,
+    /// What it told.
+    pub reading: Reading,
+}
+
+/// Why the target is in a rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rollout {
+    /// The controller of the target has not seen its newest generation yet.
+    GenerationLags,
+    /// Fewer replicas than wanted run the newest revision.
+    Updating {
+        /// Replicas on the newest revision.
+        updated: Replicas,
+        /// Replicas wanted.
+        replicas: Replicas,
+        /// When a stuck rollout stops counting (`progressDeadlineSeconds`), if the kind has such a deadline.
+        until: Option<Timestamp>,
+    },
+}
+
+/// Whether a decision will be carried out, which decides what memory means (R14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Mode Active, sole writer.
+    Acts,
+    /// Mode DryRun, or another writer has precedence: decided and reported only.
+    Reports,
+}

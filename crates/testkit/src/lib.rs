@@ -1,0 +1,1 @@
+//! For tests and the demo: local control plane, load generator, fault proxies.

