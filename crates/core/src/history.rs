@@ -1,0 +1,130 @@
+//! What a decision may remember, in exactly the form in which it is stored.
+//!
+//! The HPA keeps its windows and rate budgets in process memory: a restart resets the budgets and restarts the windows.
+//! Here memory is one short text in the object's status ([`History::encode`]), bounded, and decisions are computed from
+//! that form and never from something richer (R13), so that a restart or a change of leader never makes a shrink
+//! earlier or a step larger (R16).
+
+mod changes;
+mod codec;
+mod runs;
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use changes::{Change, ChangeCause, Changes, Contention};
+pub use codec::DecodeHistoryError;
+pub use runs::{Run, Runs};
+
+use crate::{Policy, Replicas};
+
+/// The memory of one autoscaler for one target UID.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct History {
+    /// The count when we last looked: a difference now is somebody else's change (R14, R15).
+    pub last_replicas: Option<Replicas>,
+    /// Whether the last decision was one to be carried out; acting (again) starts the clocks anew (R14).
+    pub acting: bool,
+    /// Recommendations that hold back shrinking.
+    pub shrink: Runs,
+    /// Recommendations that hold back growth.
+    pub growth: Runs,
+    /// Changes of size, ours and others'.
+    pub changes: Changes,
+    /// Since when no metric could be read at all, and whether the fallback has been in force since.
+    pub unread_since: Option<Timestamp>,
+    /// Per metric that is not Fresh: since when.
+    pub not_fresh_since: BTreeMap<String, Timestamp>,
+    /// Per metric with a gap in its data: when it began, or until when it locks shrinking (R2).
+    pub gaps: BTreeMap<String, Gap>,
+    /// When memory was found to be incomplete, until the windows have filled again (R16).
+    pub uncertain_since: Option<Timestamp>,
+}
+
+/// A gap in the data of one metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gap {
+    /// The series is absent since then.
+    Since(Timestamp),
+    /// The series is back, but its rate reads low until then.
+    LocksUntil(Timestamp),
+}
+
+/// Whether evaluations may have been missed between the stored history and now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continuity {
+    /// The previous holder of the history gave it up on purpose, and less than one interval ago.
+    Unbroken,
+    /// It crashed, was cut off, or the text could not be read.
+    Broken,
+}
+
+impl History {
+    /// The memory to go on with after a start or a change of leader.
+    ///
+    /// Nothing stored is a new object, not an uncertain one. `last_replicas` is `status.lastReplicas`.
+    pub fn resume(
+        stored: Option<&str>,
+        last_replicas: Option<Replicas>,
+        continuity: Continuity,
+        now: Timestamp,
+    ) -> Self {
+        let Some(text) = stored else {
+            return Self::default();
+        };
+        let (mut history, continuity) = match Self::decode(text) {
+            Ok(history) => (history, continuity),
+            Err(_) => (Self { acting: true, ..Self::default() }, Continuity::Broken),
+        };
+        history.last_replicas = last_replicas;
+        history.shrink.extend_open_to(now);
+        history.growth.extend_open_to(now);
+        if continuity == Continuity::Broken {
+            history.uncertain_since = Some(now);
+        }
+        history
+    }
+
+    /// The newest time stored: the clock may not be behind it (R17).
+    pub fn newest_time(&self) -> Option<Timestamp> {
+        let gaps = self.gaps.values().map(|gap| match gap {
+            Gap::Since(at) => *at,
+            Gap::LocksUntil(_) => Timestamp::MIN,
+        });
+        [self.shrink.newest(), self.growth.newest(), self.changes.newest(), self.unread_since, self.uncertain_since]
+            .into_iter()
+            .flatten()
+            .chain(self.not_fresh_since.values().copied())
+            .chain(gaps)
+            .max()
+    }
+
+    /// Records a change of size that has happened.
+    pub fn record_change(&mut self, change: Change, policy: &Policy) {
+        self.last_replicas = Some(change.to);
+        self.changes.record(change, horizon(policy));
+    }
+
+    /// Records `replicas` as a recommendation in both windows: nothing below (or, growing, above) it for a window.
+    pub(crate) fn hold_at(&mut self, replicas: Replicas, policy: &Policy, now: Timestamp) {
+        self.shrink.record(replicas, now, policy.scale_down.window);
+        self.growth.record(replicas, now, policy.scale_up.window);
+    }
+}
+
+/// How long a change of size matters to anything.
+pub(crate) fn horizon(policy: &Policy) -> SignedDuration {
+    let periods = policy.scale_up.policies.iter().chain(&policy.scale_down.policies).map(|rule| rule.period);
+    let look_backs = policy.metrics.iter().map(|metric| metric.look_back);
+    let settle = look_backs.max().unwrap_or_default().duration() + policy.growth_settle.duration();
+    periods
+        .chain([policy.cooldown.up, policy.cooldown.down])
+        .map(|seconds| seconds.duration())
+        .chain([settle, changes::CONTENTION_SPAN])
+        .max()
+        .unwrap_or(settle)
+}
+
+#[cfg(test)]
+mod tests;

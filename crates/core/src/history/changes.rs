@@ -1,0 +1,169 @@
+//! Changes of size: what rate limits and cooldowns count from, and what shows a fight over the count.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{Direction, Replicas, Seconds};
+
+/// At most so many changes are kept.
+const CAPACITY: usize = 64;
+
+/// Two reversals within this time are a fight (R22), and we stay out of it for as long.
+pub(super) const CONTENTION_SPAN: SignedDuration = SignedDuration::from_mins(10);
+
+/// One change of size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// The count before.
+    pub from: Replicas,
+    /// The count after.
+    pub to: Replicas,
+    /// When it happened, or when we first saw it.
+    pub at: Timestamp,
+    /// Who made it.
+    pub cause: ChangeCause,
+}
+
+/// Who changed the size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeCause {
+    /// We did.
+    Ours,
+    /// Somebody else: `kubectl scale`, GitOps, a rollout tool; or we did and died before we could write it down.
+    Foreign,
+    /// Nothing changed, but from now on we act.
+    Activation,
+}
+
+/// A fight over the count with another writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contention {
+    /// How often our change was taken back within the last ten minutes.
+    pub reversals: usize,
+    /// Until when we stay out of it.
+    pub until: Timestamp,
+}
+
+/// Changes, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    changes: Vec<Change>,
+    /// The newest of those that did not fit: a policy whose period reaches back to it allows nothing.
+    forgotten: Option<Timestamp>,
+}
+
+impl Changes {
+    /// Changes as decoded.
+    pub(super) const fn from_parts(changes: Vec<Change>, forgotten: Option<Timestamp>) -> Self {
+        Self { changes, forgotten }
+    }
+
+    /// The changes kept, oldest first.
+    pub fn as_slice(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// The newest change that was dropped for want of room.
+    pub const fn forgotten(&self) -> Option<Timestamp> {
+        self.forgotten
+    }
+
+    /// Records a change and drops those older than `horizon`.
+    pub fn record(&mut self, change: Change, horizon: SignedDuration) {
+        self.changes.retain(|old| change.at.duration_since(old.at) < horizon);
+        self.forgotten = self.forgotten.filter(|at| change.at.duration_since(*at) < horizon);
+        self.changes.push(change);
+        while self.changes.len() > CAPACITY {
+            self.forgotten = Some(self.changes.remove(0).at);
+        }
+    }
+
+    /// Replicas added and removed strictly within the last `period`; none if changes of that time were dropped.
+    pub fn within(&self, now: Timestamp, period: Seconds) -> Option<Moved> {
+        let period = period.duration();
+        if self.forgotten.is_some_and(|at| now.duration_since(at) < period) {
+            return None;
+        }
+        let recent = self.changes.iter().filter(|change| now.duration_since(change.at) < period);
+        Some(recent.fold(Moved::default(), |moved, change| match change.direction() {
+            Some(Direction::Up) => {
+                Moved { added: moved.added + change.to.as_i128() - change.from.as_i128(), ..moved }
+            }
+            Some(Direction::Down) => {
+                Moved { removed: moved.removed + change.from.as_i128() - change.to.as_i128(), ..moved }
+            }
+            None => moved,
+        }))
+    }
+
+    /// The earliest time at which a change leaves a period that counts it now.
+    pub fn next_to_leave(&self, now: Timestamp, period: Seconds) -> Option<Timestamp> {
+        self.changes
+            .iter()
+            .filter(|change| change.from != change.to && now.duration_since(change.at) < period.duration())
+            .map(|change| change.at)
+            .chain(self.forgotten)
+            .min()
+            .and_then(|at| at.checked_add(period.duration()).ok())
+    }
+
+    /// The last change, whatever its direction.
+    pub fn last(&self) -> Option<Timestamp> {
+        self.changes.last().map(|change| change.at)
+    }
+
+    /// The last growth.
+    pub fn last_growth(&self) -> Option<Timestamp> {
+        self.changes.iter().rev().find(|change| change.direction() == Some(Direction::Up)).map(|change| change.at)
+    }
+
+    /// The largest count since `since`, given the present one.
+    pub fn largest_since(&self, since: Timestamp, present: Replicas) -> Replicas {
+        let recent = self.changes.iter().filter(|change| change.at >= since);
+        recent.flat_map(|change| [change.from, change.to]).fold(present, Replicas::max)
+    }
+
+    /// Whether another writer takes our changes back (R22): two reversals within ten minutes, for ten minutes more.
+    pub fn contention(&self, now: Timestamp) -> Option<Contention> {
+        let reversals: Vec<Timestamp> = self
+            .changes
+            .windows(2)
+            .filter(|pair| is_reversal(&pair[0], &pair[1]))
+            .map(|pair| pair[1].at)
+            .filter(|at| now.duration_since(*at) < CONTENTION_SPAN)
+            .collect();
+        let last = *reversals.last()?;
+        if reversals.len() < 2 {
+            return None;
+        }
+        Some(Contention { reversals: reversals.len(), until: last.checked_add(CONTENTION_SPAN).ok()? })
+    }
+
+    /// The newest time in the changes.
+    pub(super) fn newest(&self) -> Option<Timestamp> {
+        self.last()
+    }
+}
+
+/// Somebody put back the count that we had just changed.
+fn is_reversal(ours: &Change, theirs: &Change) -> bool {
+    ours.cause == ChangeCause::Ours
+        && theirs.cause == ChangeCause::Foreign
+        && theirs.from == ours.to
+        && theirs.to == ours.from
+}
+
+impl Change {
+    /// Up, down, or neither.
+    pub fn direction(&self) -> Option<Direction> {
+        Direction::between(self.from, self.to)
+    }
+}
+
+/// Replicas added and removed within a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Moved {
+    /// Sum over the growths.
+    pub added: i128,
+    /// Sum over the shrinks.
+    pub removed: i128,
+}

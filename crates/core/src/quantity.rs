@@ -1,0 +1,261 @@
+//! Exact amounts: what Kubernetes calls a quantity, in whole nano-units.
+//!
+//! Grammar, rounding and cap are those of `k8s.io/apimachinery/pkg/api/resource/quantity.go`: decimal numbers with an
+//! SI suffix (`n u m k M G T P E`), a binary suffix (`Ki` to `Ei`) or a decimal exponent; digits below a nano-unit
+//! round away from zero; no magnitude exceeds 2^63-1. Floats appear in one place only, where Prometheus' answer
+//! comes in ([`Quantity::from_f64`]).
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Nano-units in one unit.
+const NANOS: i128 = 1_000_000_000;
+
+/// An exact amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Quantity(i128);
+
+/// A text that is not a quantity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a quantity: write a number such as 100, 0.5, 60m, 1e3 or 2Gi")]
+pub struct ParseQuantityError(String);
+
+impl Quantity {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+    /// The largest amount Kubernetes keeps, 2^63-1 units.
+    pub const MAX: Self = Self((i64::MAX as i128) * NANOS);
+    /// The smallest.
+    pub const MIN: Self = Self(-(i64::MAX as i128) * NANOS);
+
+    /// So many whole units.
+    pub const fn from_units(units: i64) -> Self {
+        Self::capped(units as i128 * NANOS)
+    }
+
+    /// So many thousandths.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis as i128 * (NANOS / 1_000))
+    }
+
+    /// So many nano-units, capped at [`Quantity::MAX`].
+    pub const fn from_nanos(nanos: i128) -> Self {
+        Self::capped(nanos)
+    }
+
+    /// The amount in nano-units.
+    pub const fn nanos(self) -> i128 {
+        self.0
+    }
+
+    /// The value of a sample, or `None` for NaN and the infinities.
+    ///
+    /// Rounded to twelve significant decimal digits: a float carries fifteen, and summing series uses up some. Without
+    /// it `0.1 + 0.2` against a target of `0.1` would ask for four replicas where three are meant.
+    pub fn from_f64(value: f64) -> Option<Self> {
+        if !value.is_finite() {
+            return None;
+        }
+        let (negative, magnitude) = (value.is_sign_negative(), value.abs());
+        let rounded = format!("{magnitude:.11e}");
+        let amount = parse_unsigned(&rounded).unwrap_or(Self::MAX.0);
+        Some(Self::capped(if negative { -amount } else { amount }))
+    }
+
+    /// The nearest float, for gauges and charts only.
+    #[expect(clippy::cast_precision_loss, reason = "for display: decisions never read it back")]
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64 / NANOS as f64
+    }
+
+    /// No load below none: negative amounts count as zero (R6).
+    #[must_use]
+    pub fn or_zero_if_negative(self) -> Self {
+        self.max(Self::ZERO)
+    }
+
+    const fn capped(nanos: i128) -> Self {
+        if nanos > Self::MAX.0 {
+            Self::MAX
+        } else if nanos < Self::MIN.0 {
+            Self::MIN
+        } else {
+            Self(nanos)
+        }
+    }
+}
+
+impl FromStr for Quantity {
+    type Err = ParseQuantityError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (negative, unsigned) = match text.as_bytes().first() {
+            Some(b'-') => (true, &text[1..]),
+            Some(b'+') => (false, &text[1..]),
+            _ => (false, text),
+        };
+        let amount = parse_unsigned(unsigned).ok_or_else(|| ParseQuantityError(text.to_owned()))?;
+        Ok(Self::capped(if negative { -amount } else { amount }))
+    }
+}
+
+/// Nano-units of a number without a sign, rounded up, capped.
+fn parse_unsigned(text: &str) -> Option<i128> {
+    let suffix_at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, suffix) = text.split_at(suffix_at);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
+        return None;
+    }
+    let scale = Scale::parse(suffix)?;
+    Some(scale.apply(whole, fraction))
+}
+
+/// What a suffix multiplies by.
+enum Scale {
+    /// A power of ten.
+    Decimal(i32),
+    /// A power of two.
+    Binary(u32),
+}
+
+impl Scale {
+    fn parse(suffix: &str) -> Option<Self> {
+        Some(match suffix {
+            "n" => Self::Decimal(-9),
+            "u" => Self::Decimal(-6),
+            "m" => Self::Decimal(-3),
+            "" => Self::Decimal(0),
+            "k" => Self::Decimal(3),
+            "M" => Self::Decimal(6),
+            "G" => Self::Decimal(9),
+            "T" => Self::Decimal(12),
+            "P" => Self::Decimal(15),
+            "E" => Self::Decimal(18),
+            "Ki" => Self::Binary(10),
+            "Mi" => Self::Binary(20),
+            "Gi" => Self::Binary(30),
+            "Ti" => Self::Binary(40),
+            "Pi" => Self::Binary(50),
+            "Ei" => Self::Binary(60),
+            _ => Self::Decimal(exponent(suffix)?),
+        })
+    }
+
+    fn apply(&self, whole: &str, fraction: &str) -> i128 {
+        match *self {
+            Self::Decimal(power) => decimal_nanos(whole, fraction, power),
+            // Multiplied before rounding, so that no digit of the fraction is rounded on its own.
+            Self::Binary(bits) => match digits(whole, fraction) {
+                Digits::TooLong if all_zero(whole) => 1,
+                Digits::TooLong => Quantity::MAX.0,
+                Digits::Value { value, decimals } => {
+                    let scaled = value.saturating_mul(1 << bits);
+                    shift_decimal(scaled, 9 - i32::try_from(decimals).unwrap_or(i32::MAX))
+                }
+            },
+        }
+        .min(Quantity::MAX.0)
+    }
+}
+
+/// `e3`, `E-2`, `e+5`.
+fn exponent(suffix: &str) -> Option<i32> {
+    let text = suffix.strip_prefix(['e', 'E'])?;
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if unsigned.is_empty() || !unsigned.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    // An exponent too long for i32 is far beyond the cap (or below a nano-unit) in any case.
+    let magnitude = unsigned.parse::<i32>().unwrap_or(i32::MAX);
+    Some(if text.starts_with('-') { -magnitude } else { magnitude })
+}
+
+fn all_zero(digits: &str) -> bool {
+    digits.bytes().all(|b| b == b'0')
+}
+
+/// Nano-units of `whole.fraction * 10^power`, rounded up.
+fn decimal_nanos(whole: &str, fraction: &str, power: i32) -> i128 {
+    if all_zero(whole) && all_zero(fraction) {
+        return 0;
+    }
+    let all = [whole, fraction].concat();
+    let significant = all.trim_start_matches('0');
+    let trimmed = significant.trim_end_matches('0');
+    let dropped = i64::try_from(significant.len() - trimmed.len()).unwrap_or(i64::MAX);
+    let decimals = i64::try_from(fraction.len()).unwrap_or(i64::MAX);
+    // The value is `trimmed * 10^shift` nano-units.
+    let shift = i64::from(power) + 9 - decimals + dropped;
+    let length = i64::try_from(trimmed.len()).unwrap_or(i64::MAX);
+    if length + shift > 30 {
+        return Quantity::MAX.0;
+    }
+    if length + shift < 1 {
+        return 1;
+    }
+    if shift >= 0 {
+        let value = trimmed.parse::<i128>().unwrap_or(Quantity::MAX.0);
+        return shift_decimal(value, i32::try_from(shift).unwrap_or(i32::MAX));
+    }
+    // Digits below a nano-unit remain: cut them and round up.
+    let keep = usize::try_from(length + shift).unwrap_or(0);
+    trimmed[..keep].parse::<i128>().unwrap_or(Quantity::MAX.0) + 1
+}
+
+enum Digits {
+    Value { value: i128, decimals: usize },
+    TooLong,
+}
+
+/// The digits as one integer with an implied decimal point.
+fn digits(whole: &str, fraction: &str) -> Digits {
+    let fraction = fraction.trim_end_matches('0');
+    match [whole, fraction].concat().parse::<i128>() {
+        Ok(value) => Digits::Value { value, decimals: fraction.len() },
+        Err(_) if whole.is_empty() && fraction.is_empty() => Digits::Value { value: 0, decimals: 0 },
+        Err(_) => Digits::TooLong,
+    }
+}
+
+/// `value * 10^power`, rounded up, saturating.
+fn shift_decimal(value: i128, power: i32) -> i128 {
+    let factor = 10_i128.checked_pow(power.unsigned_abs());
+    match (factor, power >= 0) {
+        (Some(factor), true) => value.saturating_mul(factor),
+        (Some(factor), false) => value.div_euclid(factor) + i128::from(value.rem_euclid(factor) != 0),
+        (None, true) => i128::from(value != 0) * Quantity::MAX.0,
+        (None, false) => i128::from(value != 0),
+    }
+}
+
+impl fmt::Display for Quantity {
+    /// For people: at most three decimals; thousandths below one; `k`, `M`, `G` from a million on.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let magnitude = self.0.unsigned_abs();
+        let one = NANOS.unsigned_abs();
+        let (unit, suffix) = match magnitude {
+            0 => return formatter.write_str("0"),
+            m if m < 1_000 => (1, "n"),
+            m if m < 1_000_000 => (1_000, "u"),
+            m if m < one => (1_000_000, "m"),
+            m if m < one * 1_000_000 => (one, ""),
+            m if m < one * 1_000_000_000 => (one * 1_000_000, "M"),
+            m if m < one * 1_000_000_000_000 => (one * 1_000_000_000, "G"),
+            m if m < one * 1_000_000_000_000_000 => (one * 1_000_000_000_000, "T"),
+            m if m < one * 1_000_000_000_000_000_000 => (one * 1_000_000_000_000_000, "P"),
+            _ => (one * 1_000_000_000_000_000_000, "E"),
+        };
+        let thousandths = (magnitude * 1_000 + unit / 2) / unit;
+        let (whole, fraction) = (thousandths / 1_000, thousandths % 1_000);
+        let sign = if self.0 < 0 { "-" } else { "" };
+        if fraction == 0 {
+            return write!(formatter, "{sign}{whole}{suffix}");
+        }
+        let fraction = format!("{fraction:03}");
+        write!(formatter, "{sign}{whole}.{}{suffix}", fraction.trim_end_matches('0'))
+    }
+}
+
+#[cfg(test)]
+mod tests;
