@@ -1,1 +1,28 @@
-//! The MetricAutoscaler resource, its schema and rules, conditions and reasons.
+//! The custom resource that users write, and the words that the operator answers with.
+//!
+//! - [`MetricAutoscaler`]: the resource; its doc comments are the text of `kubectl explain`.
+//! - [`conditions`]: every condition type and reason, with what it means and what to do.
+//! - [`convert`]: from what was written to the core's policy, or an error that names the field.
+//! - [`schema`]: the `CustomResourceDefinition` exactly as it is installed.
+//!
+//! Nothing here talks to a cluster.
+
+pub mod autoscaler;
+pub mod behavior;
+pub mod conditions;
+pub mod metric;
+pub mod quantity;
+pub mod status;
+
+pub use autoscaler::{Cooldown, Fallback, MetricAutoscaler, MetricAutoscalerSpec, Mode, ScaleTargetRef};
+pub use behavior::{Behavior, PolicyType, ScalingPolicy, ScalingRules, SelectPolicy};
+pub use metric::{Metric, MetricTarget, PrometheusQuery, WhenMissing, WhenNan};
+pub use quantity::IntOrQuantity;
+pub use status::{MetricAutoscalerStatus, MetricStatus};
+
+/// The API group of every resource of ours.
+pub const GROUP: &str = "metricautoscaler.dev";
+/// The one version served.
+pub const VERSION: &str = "v1alpha1";
+/// The kind of the autoscaler.
+pub const KIND: &str = "MetricAutoscaler";

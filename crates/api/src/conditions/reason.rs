@@ -1,0 +1,183 @@
+//! Every reason a condition can have: the constant, where it stands, what it means, what to do.
+//!
+//! This is the only place. The constants, `docs/reference/reasons.md` and the check in
+//! [`set_condition`](super::set_condition) all come from the one table below.
+
+#![expect(clippy::doc_markdown, reason = "the text is shown to users as it stands")]
+
+use super::ConditionType::{self, AbleToScale, Ready, ScalingActive, ScalingLimited};
+use super::Status::{self, False, True, Unknown};
+
+/// One reason.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// The word in the condition.
+    pub reason: &'static str,
+    /// The conditions and statuses it goes with.
+    pub stands_in: &'static [(ConditionType, Status)],
+    /// What it means.
+    pub meaning: &'static [&'static str],
+    /// What to do about it; empty if nothing need be done.
+    pub action: &'static str,
+}
+
+/// Whether the table has this reason for this status of this condition.
+pub fn is_documented(condition: ConditionType, status: Status, reason: &str) -> bool {
+    TABLE
+        .iter()
+        .any(|entry| entry.reason == reason && entry.stands_in.contains(&(condition, status)))
+}
+
+/// Nothing can be decided: neither ready, nor active.
+const CANNOT_DECIDE: &[(ConditionType, Status)] = &[(Ready, False), (ScalingActive, False)];
+/// The target is out of reach, so nothing can be decided or written.
+const CANNOT_REACH: &[(ConditionType, Status)] = &[(Ready, False), (ScalingActive, False), (AbleToScale, False)];
+/// The size is not what the metrics ask for.
+const LIMITED: &[(ConditionType, Status)] = &[(ScalingLimited, True)];
+
+macro_rules! reasons {
+    ($($(#[doc = $meaning:literal])+ $name:ident = $reason:literal, $stands_in:expr, $action:literal;)+) => {
+        $($(#[doc = $meaning])+ pub const $name: &str = $reason;)+
+
+        /// All reasons, in the order of the documentation.
+        pub const TABLE: &[Entry] = &[$(Entry {
+            reason: $reason,
+            stands_in: $stands_in,
+            meaning: &[$($meaning),+],
+            action: $action,
+        }),+];
+    };
+}
+
+reasons! {
+    // The work goes on.
+
+    /// Some metric can be read, and the size follows it.
+    VALID_METRIC_FOUND = "ValidMetricFound", &[(Ready, True), (ScalingActive, True)], "";
+    /// The target's size was read.
+    SUCCEEDED_GET_SCALE = "SucceededGetScale", &[(AbleToScale, True)], "";
+    /// The target's size can be changed at once if the metrics ask for it.
+    READY_FOR_NEW_SCALE = "ReadyForNewScale", &[(AbleToScale, True)], "";
+    /// The target's size was just changed.
+    SUCCEEDED_RESCALE = "SucceededRescale", &[(AbleToScale, True)], "";
+    /// The metrics ask for fewer replicas, but a higher recommendation within the stabilization window holds the size.
+    SCALE_DOWN_STABILIZED = "ScaleDownStabilized", &[(AbleToScale, True)],
+        "Wait for the window to pass. To shrink sooner, lower behavior.scaleDown.stabilizationWindowSeconds.";
+    /// The metrics ask for more replicas, but a lower recommendation within the stabilization window holds the size.
+    SCALE_UP_STABILIZED = "ScaleUpStabilized", &[(AbleToScale, True)],
+        "Wait for the window to pass. To grow sooner, lower behavior.scaleUp.stabilizationWindowSeconds.";
+    /// The size is the one that the metrics ask for.
+    DESIRED_WITHIN_RANGE = "DesiredWithinRange", &[(ScalingLimited, False)], "";
+    /// Nothing has been evaluated yet, or there is nothing to evaluate.
+    NOT_EVALUATED = "NotEvaluated",
+        &[(Ready, Unknown), (ScalingActive, Unknown), (AbleToScale, Unknown), (ScalingLimited, Unknown)],
+        "Wait for one interval. If another condition is False, mend that one.";
+
+    // A person wants it so.
+
+    /// mode is DryRun, or the operator runs with --max-mode=DryRun: sizes are decided and reported, never written.
+    DRY_RUN = "DryRun", &[(Ready, True), (ScalingActive, False)],
+        "Compare desiredReplicas with currentReplicas; set mode: Active when you trust it.";
+    /// mode is Paused, or the operator runs with --max-mode=Paused: nothing is measured or decided.
+    PAUSED = "Paused", &[(Ready, True), (ScalingActive, False)], "Set mode: Active to go on.";
+    /// The target was scaled to 0 by a person, which pauses the autoscaler.
+    SCALING_DISABLED = "ScalingDisabled", &[(Ready, True), (ScalingActive, False)],
+        "Scale the target to 1 or more to go on.";
+
+    // The size is not what the metrics ask for.
+
+    /// The metrics ask for fewer replicas than minReplicas.
+    TOO_FEW_REPLICAS = "TooFewReplicas", LIMITED, "Lower minReplicas if fewer replicas are enough.";
+    /// The metrics ask for more replicas than maxReplicas.
+    TOO_MANY_REPLICAS = "TooManyReplicas", LIMITED,
+        "The workload may be short of replicas: raise maxReplicas if the cluster can carry them.";
+    /// The policies of behavior.scaleUp allow no larger step now.
+    SCALE_UP_LIMIT = "ScaleUpLimit", LIMITED, "Wait for the period to pass, or allow larger steps in behavior.scaleUp.";
+    /// The policies of behavior.scaleDown allow no larger step now.
+    SCALE_DOWN_LIMIT = "ScaleDownLimit", LIMITED,
+        "Wait for the period to pass, or allow larger steps in behavior.scaleDown.";
+    /// A metric that cannot be trusted forbids shrinking; the message names it and since when.
+    SHRINK_BLOCKED_BY_METRIC = "ShrinkBlockedByMetric", LIMITED,
+        "Mend the metric named in the message; currentMetrics says what is wrong with it.";
+    /// The series of a metric had a gap that cannot be judged, so the target does not shrink for one look-back.
+    DATA_GAP = "DataGap", LIMITED, "Wait for one look-back of the query.";
+    /// The cooldown after the last change has not passed.
+    COOLING_DOWN = "CoolingDown", LIMITED, "Wait until nextChangeTime, or lower cooldown.";
+    /// A rollout of the target is under way, during which it may grow but not shrink.
+    ROLLOUT_IN_PROGRESS = "RolloutInProgress", LIMITED, "Wait for the rollout, or mend it: kubectl rollout status.";
+    /// Replicas that are starting may already be the answer to the load, so growth waits for them.
+    AWAITING_REPLICAS = "AwaitingReplicas", LIMITED, "Wait for the replicas to become ready, or look why they do not.";
+    /// The clocks of the operator and of the API server are apart, so the target does not shrink.
+    CLOCK_SKEW = "ClockSkew", LIMITED, "Set the clocks of the nodes right (NTP).";
+    /// Past recommendations were lost or cannot be read, so the target does not shrink until a whole window is known again.
+    HISTORY_UNCERTAIN = "HistoryUncertain", LIMITED, "Wait for one stabilization window.";
+    /// No metric could be read for fallback.afterSeconds, so the target has at least fallback.minReplicas.
+    FALLBACK_ACTIVE = "FallbackActive", LIMITED, "Mend the metrics; ScalingActive says what is wrong with them.";
+
+    // Something about the object or its target is wrong.
+
+    /// The spec cannot be used; the message names the field.
+    INVALID_SPEC = "InvalidSpec", CANNOT_DECIDE,
+        "Correct the field. If the API server took it, the CustomResourceDefinition installed is older than the operator: apply the newer one.";
+    /// The CustomResourceDefinition installed lacks a field that the operator writes.
+    OUTDATED_DEFINITION = "OutdatedDefinition", CANNOT_DECIDE,
+        "Apply the CustomResourceDefinition that belongs to this version of the operator.";
+    /// The target does not exist.
+    TARGET_NOT_FOUND = "TargetNotFound", CANNOT_REACH, "Create it, or create a MetricAutoscaler with the right scaleTargetRef.";
+    /// The target's kind has no scale subresource.
+    TARGET_HAS_NO_SCALE = "TargetHasNoScale", CANNOT_REACH,
+        "Name the object that owns the replicas, or give the custom resource a scale subresource.";
+    /// Another autoscaler scales the same target; the message names it.
+    TARGET_CONFLICT = "TargetConflict", CANNOT_REACH, "Delete one of the two, or set this one to mode: DryRun.";
+    /// The target belongs to another controller, which sets its size; the message names the owner.
+    TARGET_MANAGED = "TargetManaged", CANNOT_REACH, "Name the owner in scaleTargetRef instead.";
+    /// Another writer keeps setting the target's size; the message names it. Writing is backed off, there is no war.
+    CONTENDED = "Contended", CANNOT_REACH,
+        "Take replicas out of what the other writer applies, such as the manifests of a GitOps tool.";
+    /// The operator may not read or write what it needs; the message says which right is missing.
+    FORBIDDEN = "Forbidden", CANNOT_REACH, "Apply the role shown in the message.";
+    /// The target's size could not be read.
+    FAILED_GET_SCALE = "FailedGetScale", CANNOT_REACH, "See the message; it is tried again at the next evaluation.";
+    /// The target's size could not be written.
+    FAILED_UPDATE_SCALE = "FailedUpdateScale", &[(AbleToScale, False)],
+        "See the message; it is decided again at the next evaluation. Admission policies and quotas are common causes.";
+    /// The operator failed on this object; others are not affected.
+    INTERNAL_ERROR = "InternalError", CANNOT_REACH, "Report it, with the operator's log of that time.";
+
+    // No metric can be read. The first one's reason stands in the condition, the others in currentMetrics.
+
+    /// The operator has no Prometheus to ask.
+    SOURCE_NOT_CONFIGURED = "SourceNotConfigured", CANNOT_DECIDE, "Start the operator with --prometheus-url.";
+    /// Prometheus cannot be connected to.
+    SOURCE_UNREACHABLE = "SourceUnreachable", CANNOT_DECIDE, "Look whether it runs, and at network policies and DNS.";
+    /// Prometheus did not answer in time.
+    SOURCE_TIMEOUT = "SourceTimeout", CANNOT_DECIDE, "Make the query cheaper (a recording rule), or the interval longer.";
+    /// Prometheus refuses the operator's credentials.
+    SOURCE_UNAUTHORIZED = "SourceUnauthorized", CANNOT_DECIDE, "Renew the token or certificate the operator is given.";
+    /// Prometheus is overloaded or shutting down.
+    SOURCE_UNAVAILABLE = "SourceUnavailable", CANNOT_DECIDE, "Look at Prometheus, or at the proxy before it.";
+    /// Prometheus, or a proxy before it, answered with an HTTP error.
+    SOURCE_HTTP_ERROR = "SourceHTTPError", CANNOT_DECIDE, "Look at the status in the message; --prometheus-url may be wrong.";
+    /// The query is not valid PromQL, or beyond the bounds of the operator.
+    QUERY_REFUSED = "QueryRefused", CANNOT_DECIDE, "Correct the query; try it in Prometheus first.";
+    /// The query failed while it ran, such as a join with several matches.
+    QUERY_FAILED = "QueryFailed", CANNOT_DECIDE, "Try the query in Prometheus; its own message says what fails.";
+    /// The answer is not that of Prometheus, such as the log-in page of a proxy.
+    ANSWER_MALFORMED = "AnswerMalformed", CANNOT_DECIDE, "Look at --prometheus-url and at what stands before Prometheus.";
+    /// The answer is larger than the operator accepts.
+    ANSWER_TOO_LARGE = "AnswerTooLarge", CANNOT_DECIDE, "Aggregate in the query: one series is needed.";
+    /// The query answers with no series.
+    METRIC_MISSING = "MetricMissing", CANNOT_DECIDE,
+        "Look at the labels in the query and whether the target is scraped; if no series means no load, set whenMissing: Zero.";
+    /// The query answers NaN or an infinity.
+    METRIC_NOT_A_NUMBER = "MetricNotANumber", CANNOT_DECIDE,
+        "A division by zero, mostly: guard the query, or set whenNaN: Zero.";
+    /// The query answers with several series where one is due.
+    METRIC_TOO_MANY_SERIES = "MetricTooManySeries", CANNOT_DECIDE, "Aggregate in the query with sum, max or avg.";
+    /// The newest sample behind the query is older than maxSampleAgeSeconds.
+    METRIC_STALE = "MetricStale", CANNOT_DECIDE, "Look why the series are no longer scraped.";
+    /// The answer covers only part of the load, so the target may grow but not shrink.
+    METRIC_PARTIAL = "MetricPartial", CANNOT_DECIDE, "Look at the targets page of Prometheus for what is not scraped.";
+    /// The metric is of a kind that this version of the operator does not know.
+    UNKNOWN_METRIC_KIND = "UnknownMetricKind", CANNOT_DECIDE, "Upgrade the operator, or remove the metric.";
+}

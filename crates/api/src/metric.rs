@@ -1,0 +1,124 @@
+//! One metric of a `MetricAutoscaler`: where its number comes from and what it is compared with.
+
+#![expect(
+    unreachable_pub,
+    reason = "KubeSchema copies each public struct into the body of a function"
+)]
+#![expect(
+    clippy::doc_markdown,
+    reason = "kubectl explain shows this text as it stands, without Markdown"
+)]
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::IntOrQuantity;
+use crate::quantity::{POSITIVE_MESSAGE, POSITIVE_RULE};
+
+/// One metric: a source, and a target to keep it at.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.prometheus)").message("a metric needs a source: set prometheus.query"))]
+pub struct Metric {
+    /// Name of the metric, unique in the list; status, events and the operator's own metrics refer to it. A DNS label of
+    /// at most 63 characters, such as publish-rate.
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')")
+        .message("name must be a DNS label: lower case letters, digits and '-', with a letter or digit first and last"))]
+    pub name: String,
+
+    /// The number comes from a PromQL query. Required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<PrometheusQuery>,
+
+    /// What the number is compared with: exactly one of value and averageValue.
+    pub target: MetricTarget,
+
+    /// What it means when the query answers with no series at all. Default Hold.
+    ///
+    /// Hold: nothing is known, so the target may not shrink. Zero: there is no load, believed only once Prometheus has
+    /// answered for one look-back of the query and scrapes targets (it has an up series). Ignore: the metric does not
+    /// take part in the decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when_missing: Option<WhenMissing>,
+
+    /// What it means when the query answers NaN or an infinity, such as 0/0 of a ratio at rest. Default Hold.
+    ///
+    /// Hold: nothing is known, so the target may not shrink. Zero: there is no load, believed under the same conditions
+    /// as for whenMissing.
+    #[serde(default, rename = "whenNaN", skip_serializing_if = "Option::is_none")]
+    pub when_nan: Option<WhenNan>,
+}
+
+/// A PromQL query that answers with one number.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PrometheusQuery {
+    /// The query, sent to the Prometheus that the operator is configured with: 1 to 4096 characters. It must answer with
+    /// one series or a scalar; several series are refused as a reading, so aggregate with sum, max or avg. Counters need
+    /// a rate.
+    ///
+    /// Example: sum(rate(http_requests_total{namespace="shop",service="cart"}[1m]))
+    #[schemars(length(min = 1, max = 4096))]
+    pub query: String,
+
+    /// Before a change of size the newest sample behind the query may be at most so many seconds old, else the reading is
+    /// Stale and the target may not shrink: 1 to 86400. Set it to a few scrape intervals. Default: no limit besides the
+    /// query's own look-back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86400))]
+    pub max_sample_age_seconds: Option<i32>,
+
+    /// How far back the query looks, in seconds: 1 to 86400. Default: read from the query, as the longest range in it with
+    /// its offsets, or 300 without a range. Set it only if the query names a recording rule, behind which the range is
+    /// hidden.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86400))]
+    pub look_back_seconds: Option<i32>,
+}
+
+/// What a metric is compared with: exactly one of value and averageValue.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.value) != has(self.averageValue)")
+    .message("set exactly one of value (the query's answer itself) and averageValue (the answer divided by the replicas)"))]
+pub struct MetricTarget {
+    /// The query's answer itself is kept at this amount: replicas grow and shrink with the ratio of the two. For answers
+    /// that do not add up over the replicas, such as a latency, a utilization or the length of a queue.
+    ///
+    /// A quantity above 0: 20, 1e3, 60m (0.06), 2Gi. Quote fractions: "0.5".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new(POSITIVE_RULE).message(POSITIVE_MESSAGE))]
+    pub value: Option<IntOrQuantity>,
+
+    /// The query's answer divided by the number of replicas is kept at this amount: replicas = answer / averageValue,
+    /// rounded up. For totals, such as requests per second of the whole workload.
+    ///
+    /// A quantity above 0: 100, 1e3, 60m (0.06), 2Gi. Quote fractions: "0.5".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new(POSITIVE_RULE).message(POSITIVE_MESSAGE))]
+    pub average_value: Option<IntOrQuantity>,
+}
+
+/// What an empty answer means.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum WhenMissing {
+    /// Nothing is known: do not shrink.
+    #[default]
+    Hold,
+    /// No load.
+    Zero,
+    /// The metric does not take part.
+    Ignore,
+}
+
+/// What NaN or an infinity means.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum WhenNan {
+    /// Nothing is known: do not shrink.
+    #[default]
+    Hold,
+    /// No load.
+    Zero,
+}

@@ -1,0 +1,203 @@
+//! What a user reads: the status, laid out for `kubectl describe`.
+//!
+//! `kubectl describe` sorts keys alphabetically and prints lists of objects without a separator. So each field's name
+//! decides its place, an entry of `currentMetrics` begins with its name (no other key of it sorts before), and texts for
+//! people are lists of one-line strings. `summary` and `targets` come last, right above the events.
+//!
+//! Times are absolute, so that nothing moves by itself (R24), and in whole seconds, as Kubernetes writes them; the times
+//! that decisions rest on live inside `history`, with milliseconds (R17).
+
+#![expect(
+    unreachable_pub,
+    reason = "KubeSchema copies each public struct into the body of a function"
+)]
+#![expect(
+    clippy::doc_markdown,
+    reason = "kubectl explain shows this text as it stands, without Markdown"
+)]
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// Longest `summary` in characters.
+pub const MAX_SUMMARY: usize = 1024;
+/// Longest `targets` in characters.
+pub const MAX_TARGETS: usize = 512;
+/// Most lines of `decisions`.
+pub const MAX_DECISIONS: usize = 5;
+/// Longest line of `decisions` in characters.
+pub const MAX_DECISION: usize = 1024;
+/// Longest `history` in characters.
+pub const MAX_HISTORY: usize = 8192;
+/// Longest `message` of a condition in characters, as in every Kubernetes condition.
+pub const MAX_CONDITION_MESSAGE: usize = 32_768;
+
+/// What was measured, what was wanted, what limited it, and when it may act next. Written by the operator, whole, from
+/// one struct (R21).
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricAutoscalerStatus {
+    /// Ready, ScalingActive, AbleToScale and ScalingLimited, with reason and message. kubectl wait --for=condition=Ready
+    /// works.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "conditions")]
+    pub conditions: Vec<Condition>,
+
+    /// Each metric as it was read last, in the order of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub current_metrics: Vec<MetricStatus>,
+
+    /// Replicas that the target asked for (its spec.replicas) when it was last looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_replicas: Option<i32>,
+
+    /// The last five decisions that changed something, one line each, newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5), inner(length(max = 1024)))]
+    pub decisions: Vec<String>,
+
+    /// Replicas decided. It differs from currentReplicas while a change is on its way, is refused, or mode is DryRun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired_replicas: Option<i32>,
+
+    /// What the operator must remember across a restart: past recommendations and changes, in a compact form of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8192))]
+    pub history: Option<String>,
+
+    /// Replicas of the target when this status was written, to notice a change made while the operator was away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_replicas: Option<i32>,
+
+    /// When the operator last changed the size of the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time")]
+    pub last_scale_time: Option<Time>,
+
+    /// When a change that is held back now may be made at the earliest. Absent if nothing is held back by time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time")]
+    pub next_change_time: Option<Time>,
+
+    /// When what stands here was observed. The status is written when something changed, not at every evaluation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time")]
+    pub observed_at: Option<Time>,
+
+    /// The generation of the spec that this status answers to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// The state in one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub summary: Option<String>,
+
+    /// UID of the target that the history belongs to: a target deleted and created again starts afresh.
+    #[serde(default, rename = "targetUID", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub target_uid: Option<String>,
+
+    /// Each metric as value/target, such as 173/100 (avg), for the column of kubectl get.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub targets: Option<String>,
+}
+
+/// One metric as it was read last.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricStatus {
+    /// Name of the metric in the spec.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+
+    /// Replicas that this metric alone asks for. Absent if it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<i32>,
+
+    /// Fresh, or why the number cannot be trusted: Stale, Missing, NotANumber, TooMany, Partial or Failed.
+    #[schemars(length(min = 1, max = 63))]
+    pub reading: String,
+
+    /// More about a reading that is not Fresh, such as timeout or 2 series.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub reason: Option<String>,
+
+    /// Since when the reading has been of this kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time")]
+    pub since: Option<Time>,
+
+    /// The target, as a quantity.
+    #[schemars(length(max = 64))]
+    pub target: String,
+
+    /// Value: the query's answer itself is compared with the target. AverageValue: the answer divided by the replicas.
+    #[schemars(length(max = 63))]
+    pub target_type: String,
+
+    /// The value compared with the target, as a quantity: with AverageValue already divided by the replicas. Absent if
+    /// there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub value: Option<String>,
+}
+
+fn time(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "format": "date-time" })
+}
+
+/// A list of `metav1.Condition`, in the bounds that `k8s.io/apimachinery/pkg/apis/meta/v1/types.go` names.
+fn conditions(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 16,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "required": ["lastTransitionTime", "message", "reason", "status", "type"],
+            "properties": {
+                "lastTransitionTime": {
+                    "description": "When the status last changed from one of True, False and Unknown to another.",
+                    "type": "string",
+                    "format": "date-time",
+                },
+                "message": {
+                    "description": "The reason with its numbers, for people.",
+                    "type": "string",
+                    "maxLength": MAX_CONDITION_MESSAGE,
+                },
+                "observedGeneration": {
+                    "description": "The generation of the spec that this condition answers to.",
+                    "type": "integer",
+                    "format": "int64",
+                    "minimum": 0,
+                },
+                "reason": {
+                    "description": "Why the status is what it is, in one word; docs/reference/reasons.md lists them all.",
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 1024,
+                },
+                "status": {
+                    "description": "Whether the condition holds.",
+                    "type": "string",
+                    "enum": ["True", "False", "Unknown"],
+                },
+                "type": {
+                    "description": "Ready, ScalingActive, AbleToScale or ScalingLimited.",
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 316,
+                },
+            },
+        },
+    })
+}
