@@ -1,1 +1,128 @@
-//! x
+//! The pipeline: read, propose, merge, stabilize, limit the rate, cool down, lock, bound.
+//!
+//! Precedence (R12): paused > bounds > locks > cooldown > rate limit > window. A count outside the bounds is corrected
+//! first and unconditionally; every later step moves between that corrected count (`base`) and the count asked for, and
+//! a later step overrides an earlier one.
+
+mod bound;
+mod cool_down;
+mod limit_rate;
+mod lock;
+mod propose;
+mod read;
+mod remember;
+mod stabilize;
+
+use jiff::Timestamp;
+
+use crate::{Decision, Direction, History, Limit, LimitCause, Observation, Policy, Replicas, Standing, Step};
+
+/// Decides how many replicas there should be now.
+///
+/// `history` is the memory as it was stored; the decision carries the memory to store next. A change that is made
+/// because of the decision is recorded by [`History::record_change`] once it has really been made.
+pub fn decide(policy: &Policy, observation: &Observation, history: &History, now: Timestamp) -> Decision {
+    let mut pipeline = Pipeline::new(policy, observation, history, now);
+    if observation.replicas == Replicas::ZERO {
+        pipeline.trail.push(Step::Disabled);
+        pipeline.history.last_replicas = Some(Replicas::ZERO);
+        pipeline.history.acting = false;
+        return pipeline.finish(Replicas::ZERO);
+    }
+    pipeline.notice_changes();
+    let merged = pipeline.read_and_merge();
+    let wanted = pipeline.remember(&merged);
+    let bounded = pipeline.bound(wanted);
+    let stable = pipeline.stabilize(bounded);
+    let limited = pipeline.limit_rate(stable);
+    let cooled = pipeline.cool_down(limited);
+    let allowed = pipeline.lock(cooled);
+    let proven = pipeline.hold_until_probed(allowed);
+    pipeline.finish(proven)
+}
+
+/// One decision under way. Each step is a method in a file of its own.
+struct Pipeline<'a> {
+    policy: &'a Policy,
+    observation: &'a Observation,
+    now: Timestamp,
+    /// `spec.replicas`: what ratios are taken of.
+    current: Replicas,
+    /// The present count, corrected into the bounds: what a hold holds.
+    base: Replicas,
+    history: History,
+    trail: Vec<Step>,
+    needs_probe: bool,
+}
+
+impl<'a> Pipeline<'a> {
+    fn new(policy: &'a Policy, observation: &'a Observation, history: &History, now: Timestamp) -> Self {
+        Self {
+            policy,
+            observation,
+            now,
+            current: observation.replicas,
+            base: policy.bounds.clamp(observation.replicas),
+            history: history.clone(),
+            trail: Vec::new(),
+            needs_probe: false,
+        }
+    }
+
+    fn direction_to(&self, wanted: Replicas) -> Option<Direction> {
+        Direction::between(self.base, wanted)
+    }
+
+    /// Leaves a line if the count was moved, and passes the count on.
+    fn limited(&mut self, limit: Limit) -> Replicas {
+        let allowed = limit.allowed;
+        if limit.wanted != limit.allowed {
+            self.trail.push(Step::Limited(limit));
+        }
+        allowed
+    }
+
+    /// A change that rests on readings whose age and coverage nobody has asked for must wait for the probe (R1).
+    fn hold_until_probed(&mut self, wanted: Replicas) -> Replicas {
+        if wanted == self.base || !read::any_unprobed(self.observation) {
+            return wanted;
+        }
+        self.needs_probe = true;
+        self.base
+    }
+
+    fn finish(mut self, desired: Replicas) -> Decision {
+        self.history.last_replicas = Some(self.current);
+        self.history.acting = self.observation.standing == Standing::Acts && self.current != Replicas::ZERO;
+        let next_change = if self.needs_probe || desired != self.current {
+            None
+        } else {
+            self.next_change()
+        };
+        Decision {
+            at: self.now,
+            current: self.current,
+            desired,
+            trail: self.trail,
+            needs_probe: self.needs_probe,
+            next_change,
+            history: self.history,
+        }
+    }
+
+    /// The latest end of all limits in time, if every one of them has a fixed end.
+    fn next_change(&self) -> Option<Timestamp> {
+        let limits = self.trail.iter().filter_map(|step| match step {
+            Step::Limited(Limit {
+                cause: LimitCause::Min | LimitCause::Max,
+                ..
+            }) => None,
+            Step::Limited(limit) => Some(limit.until),
+            _ => None,
+        });
+        limits.reduce(|a, b| Some(a?.max(b?))).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests;

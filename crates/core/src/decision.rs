@@ -1,1 +1,259 @@
-//! x
+//! The outcome of one decision, with its reasons as data.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::policy::Target;
+use crate::ratio::Ratio;
+use crate::reading::ReadingClass;
+use crate::{History, Quantity, Reading, Replicas, Rollout, Seconds};
+
+/// What to do, why, and what to remember.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// When it was made.
+    pub at: Timestamp,
+    /// The count found.
+    pub current: Replicas,
+    /// The count wanted now, after every limit.
+    pub desired: Replicas,
+    /// One entry per thing that shaped the count, in the order of the pipeline.
+    pub trail: Vec<Step>,
+    /// Readings must be probed before this may become a change: probe, then decide again (R1).
+    pub needs_probe: bool,
+    /// The earliest time at which the change that is held back may come, if that time is fixed (R24).
+    pub next_change: Option<Timestamp>,
+    /// The memory after this evaluation; a change made because of it is recorded separately.
+    pub history: History,
+}
+
+/// Up or down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// More replicas.
+    Up,
+    /// Fewer replicas.
+    Down,
+}
+
+impl Direction {
+    /// The direction from one count to another.
+    pub fn between(from: Replicas, to: Replicas) -> Option<Self> {
+        match to.cmp(&from) {
+            std::cmp::Ordering::Greater => Some(Self::Up),
+            std::cmp::Ordering::Less => Some(Self::Down),
+            std::cmp::Ordering::Equal => None,
+        }
+    }
+
+    /// The stable name used in labels.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// One line of the trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// `spec.replicas` is 0: a person paused the workload, whatever `minReplicas` says.
+    Disabled,
+    /// What a metric told, and the count it asks for.
+    Read(MetricStep),
+    /// Somebody else changed the count since we last looked.
+    ForeignChange {
+        /// The count we knew.
+        from: Replicas,
+        /// The count found.
+        to: Replicas,
+    },
+    /// The largest proposal.
+    Merged {
+        /// The metric it comes from.
+        metric: String,
+        /// The count.
+        proposal: Replicas,
+    },
+    /// No metric can be read.
+    Unread {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The fallback's floor is in force.
+    FellBack {
+        /// The floor.
+        floor: Replicas,
+    },
+    /// The present count was outside the bounds.
+    Corrected {
+        /// The count found.
+        from: Replicas,
+        /// The nearest count within the bounds.
+        to: Replicas,
+    },
+    /// Something held the count back or moved it.
+    Limited(Limit),
+}
+
+/// What one metric contributed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricStep {
+    /// Its name.
+    pub metric: String,
+    /// What it told.
+    pub reading: Reading,
+    /// What it is compared with.
+    pub target: Target,
+    /// The count it asks for and how that was found, if it asks for one.
+    pub proposal: Option<Proposal>,
+    /// How its state is used.
+    pub part: Part,
+}
+
+/// How the state of a reading is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// As it stands.
+    Counts,
+    /// As no load, because the policy says so and the source has proven that it would know (R4).
+    AssumedZero,
+    /// Not at all, because the policy says so.
+    Ignored,
+    /// It may justify growth, never a shrink.
+    BlocksShrink {
+        /// Since when it is not Fresh.
+        since: Timestamp,
+    },
+}
+
+/// A count that one metric asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proposal {
+    /// The count.
+    pub replicas: Replicas,
+    /// Load relative to the target at the present count.
+    pub ratio: Ratio,
+    /// Load that is compared: the value itself, or its share per replica.
+    pub compared: Quantity,
+    /// How the count follows from the ratio.
+    pub basis: Basis,
+}
+
+/// How a proposal follows from its ratio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Basis {
+    /// Close enough to the target to be left alone.
+    WithinTolerance,
+    /// More load than the target.
+    AboveTarget,
+    /// Less load than the target.
+    BelowTarget,
+    /// More load than the target, but replicas that are starting may already be the answer (R8).
+    AwaitsReplicas,
+}
+
+/// What held a count back or moved it. Every variant has the count wanted before and the one allowed after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// The count before this limit.
+    pub wanted: Replicas,
+    /// The count after it.
+    pub allowed: Replicas,
+    /// Which limit.
+    pub cause: LimitCause,
+    /// When it ends, if that time is fixed.
+    pub until: Option<Timestamp>,
+}
+
+/// Which limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LimitCause {
+    /// A metric that is not Fresh forbids shrinking (R11).
+    MetricNotFresh {
+        /// The metric; the first of several.
+        metric: String,
+        /// Its state.
+        class: ReadingClass,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The stabilization window holds an earlier recommendation.
+    Window {
+        /// Growth or shrinking.
+        direction: Direction,
+        /// Its length.
+        window: Seconds,
+        /// The window holds because memory was lost, not because of what was recommended (R16).
+        uncertain: bool,
+    },
+    /// The rate policies of `behavior`.
+    Rate {
+        /// Growth or shrinking.
+        direction: Direction,
+    },
+    /// The cooldown after a change.
+    Cooldown {
+        /// Growth or shrinking.
+        direction: Direction,
+        /// Its length.
+        length: Seconds,
+    },
+    /// A rollout is under way (R18).
+    Rollout(Rollout),
+    /// The clocks of operator and API server are apart (R17).
+    ClockSkew {
+        /// How far.
+        skew: SignedDuration,
+    },
+    /// A gap in the data of a metric that cannot be probed (R2).
+    DataGap {
+        /// The metric.
+        metric: String,
+    },
+    /// `minReplicas`.
+    Min,
+    /// `maxReplicas`.
+    Max,
+}
+
+impl Decision {
+    /// The change to make, if one may be made now.
+    pub fn change(&self) -> Option<(Replicas, Replicas)> {
+        (self.desired != self.current).then_some((self.current, self.desired))
+    }
+
+    /// The limit that had the last word, if any limit had one.
+    pub fn limit(&self) -> Option<&Limit> {
+        self.limits().last()
+    }
+
+    /// All limits, in the order of the pipeline.
+    pub fn limits(&self) -> impl DoubleEndedIterator<Item = &Limit> {
+        self.trail.iter().filter_map(|step| match step {
+            Step::Limited(limit) => Some(limit),
+            _ => None,
+        })
+    }
+
+    /// What each metric contributed, in the user's order.
+    pub fn metrics(&self) -> impl Iterator<Item = &MetricStep> {
+        self.trail.iter().filter_map(|step| match step {
+            Step::Read(metric) => Some(metric),
+            _ => None,
+        })
+    }
+
+    /// The count before any limit, and the metric that asked for it.
+    pub fn merged(&self) -> Option<(&str, Replicas)> {
+        self.trail.iter().find_map(|step| match step {
+            Step::Merged { metric, proposal } => Some((metric.as_str(), *proposal)),
+            _ => None,
+        })
+    }
+
+    /// Whether the target is paused by its own `spec.replicas: 0`.
+    pub fn is_disabled(&self) -> bool {
+        self.trail.contains(&Step::Disabled)
+    }
+}

@@ -17,7 +17,7 @@ pub use changes::{Change, ChangeCause, Changes, Contention};
 pub use codec::DecodeHistoryError;
 pub use runs::{Run, Runs};
 
-use crate::{Policy, Replicas};
+use crate::{Policy, Replicas, Seconds};
 
 /// The memory of one autoscaler for one target UID.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,6 +40,8 @@ pub struct History {
     pub gaps: BTreeMap<String, Gap>,
     /// When memory was found to be incomplete, until the windows have filled again (R16).
     pub uncertain_since: Option<Timestamp>,
+    /// Memory was just found to be incomplete: the next decision fills the windows with the present count. Not stored.
+    pub(crate) refill: bool,
 }
 
 /// A gap in the data of one metric.
@@ -75,13 +77,20 @@ impl History {
         };
         let (mut history, continuity) = match Self::decode(text) {
             Ok(history) => (history, continuity),
-            Err(_) => (Self { acting: true, ..Self::default() }, Continuity::Broken),
+            Err(_) => (
+                Self {
+                    acting: true,
+                    ..Self::default()
+                },
+                Continuity::Broken,
+            ),
         };
         history.last_replicas = last_replicas;
         history.shrink.extend_open_to(now);
         history.growth.extend_open_to(now);
         if continuity == Continuity::Broken {
             history.uncertain_since = Some(now);
+            history.refill = true;
         }
         history
     }
@@ -92,12 +101,18 @@ impl History {
             Gap::Since(at) => *at,
             Gap::LocksUntil(_) => Timestamp::MIN,
         });
-        [self.shrink.newest(), self.growth.newest(), self.changes.newest(), self.unread_since, self.uncertain_since]
-            .into_iter()
-            .flatten()
-            .chain(self.not_fresh_since.values().copied())
-            .chain(gaps)
-            .max()
+        [
+            self.shrink.newest(),
+            self.growth.newest(),
+            self.changes.newest(),
+            self.unread_since,
+            self.uncertain_since,
+        ]
+        .into_iter()
+        .flatten()
+        .chain(self.not_fresh_since.values().copied())
+        .chain(gaps)
+        .max()
     }
 
     /// Records a change of size that has happened.
@@ -115,12 +130,17 @@ impl History {
 
 /// How long a change of size matters to anything.
 pub(crate) fn horizon(policy: &Policy) -> SignedDuration {
-    let periods = policy.scale_up.policies.iter().chain(&policy.scale_down.policies).map(|rule| rule.period);
+    let periods = policy
+        .scale_up
+        .policies
+        .iter()
+        .chain(&policy.scale_down.policies)
+        .map(|rule| rule.period);
     let look_backs = policy.metrics.iter().map(|metric| metric.look_back);
     let settle = look_backs.max().unwrap_or_default().duration() + policy.growth_settle.duration();
     periods
         .chain([policy.cooldown.up, policy.cooldown.down])
-        .map(|seconds| seconds.duration())
+        .map(Seconds::duration)
         .chain([settle, changes::CONTENTION_SPAN])
         .max()
         .unwrap_or(settle)

@@ -20,9 +20,9 @@ pub mod ratio;
 pub mod reading;
 pub mod replicas;
 
-//pub use decide::decide;
-//pub use decision::{Decision, Direction, Limit, Step};
-//pub use history::{Change, ChangeCause, Continuity, History};
+pub use decide::decide;
+pub use decision::{Decision, Direction, Limit, LimitCause, MetricStep, Step};
+pub use history::{Change, ChangeCause, Continuity, History};
 pub use observation::{MetricReading, Observation, Rollout, Standing};
 pub use policy::{
     Bounds, Cooldown, Fallback, MetricPolicy, Policy, PolicyError, RatePolicy, RateUnit, ScalingRules, SelectPolicy,

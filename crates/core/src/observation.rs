@@ -51,6 +51,6 @@ pub enum Rollout {
 pub enum Standing {
     /// Mode Active, sole writer.
     Acts,
-    /// Mode DryRun, or another writer has precedence: decided and reported only.
+    /// Mode `DryRun`, or another writer has precedence: decided and reported only.
     Reports,
 }

@@ -114,7 +114,10 @@ impl Target {
     /// A target for the metric named, or the error to show.
     pub fn new(metric: &str, kind: TargetKind, amount: Quantity) -> Result<Self, PolicyError> {
         if amount <= Quantity::ZERO {
-            return Err(PolicyError::TargetNotPositive { metric: metric.to_owned(), target: amount });
+            return Err(PolicyError::TargetNotPositive {
+                metric: metric.to_owned(),
+                target: amount,
+            });
         }
         Ok(Self { kind, amount })
     }
@@ -225,12 +228,20 @@ pub struct RatePolicy {
 impl RatePolicy {
     /// So many pods within a period.
     pub const fn pods(value: u32, period: u32) -> Self {
-        Self { unit: RateUnit::Pods, value, period: Seconds::new(period) }
+        Self {
+            unit: RateUnit::Pods,
+            value,
+            period: Seconds::new(period),
+        }
     }
 
     /// So many percent within a period.
     pub const fn percent(value: u32, period: u32) -> Self {
-        Self { unit: RateUnit::Percent, value, period: Seconds::new(period) }
+        Self {
+            unit: RateUnit::Percent,
+            value,
+            period: Seconds::new(period),
+        }
     }
 }
 

@@ -101,7 +101,9 @@ impl FromStr for Quantity {
 
 /// Nano-units of a number without a sign, rounded up, capped.
 fn parse_unsigned(text: &str) -> Option<i128> {
-    let suffix_at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let suffix_at = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, suffix) = text.split_at(suffix_at);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
@@ -212,7 +214,10 @@ enum Digits {
 fn digits(whole: &str, fraction: &str) -> Digits {
     let fraction = fraction.trim_end_matches('0');
     match [whole, fraction].concat().parse::<i128>() {
-        Ok(value) => Digits::Value { value, decimals: fraction.len() },
+        Ok(value) => Digits::Value {
+            value,
+            decimals: fraction.len(),
+        },
         Err(_) if whole.is_empty() && fraction.is_empty() => Digits::Value { value: 0, decimals: 0 },
         Err(_) => Digits::TooLong,
     }

@@ -19,13 +19,19 @@ impl Ratio {
     /// The ratio of a load to a goal. Negative loads count as zero (R6); a goal of zero or less counts as one nano-unit,
     /// which no validated policy contains.
     pub fn new(load: Quantity, goal: Quantity) -> Self {
-        Self { load: load.or_zero_if_negative().nanos().unsigned_abs(), goal: goal.nanos().max(1).unsigned_abs() }
+        Self {
+            load: load.or_zero_if_negative().nanos().unsigned_abs(),
+            goal: goal.nanos().max(1).unsigned_abs(),
+        }
     }
 
     /// The same load against `count` times the goal.
     #[must_use]
     pub fn per(self, count: Replicas) -> Self {
-        Self { load: self.load, goal: self.goal.saturating_mul(u128::from(count.get().max(1))) }
+        Self {
+            load: self.load,
+            goal: self.goal.saturating_mul(u128::from(count.get().max(1))),
+        }
     }
 
     /// Compared with exactly one.

@@ -83,14 +83,19 @@ impl Changes {
         if self.forgotten.is_some_and(|at| now.duration_since(at) < period) {
             return None;
         }
-        let recent = self.changes.iter().filter(|change| now.duration_since(change.at) < period);
+        let recent = self
+            .changes
+            .iter()
+            .filter(|change| now.duration_since(change.at) < period);
         Some(recent.fold(Moved::default(), |moved, change| match change.direction() {
-            Some(Direction::Up) => {
-                Moved { added: moved.added + change.to.as_i128() - change.from.as_i128(), ..moved }
-            }
-            Some(Direction::Down) => {
-                Moved { removed: moved.removed + change.from.as_i128() - change.to.as_i128(), ..moved }
-            }
+            Some(Direction::Up) => Moved {
+                added: moved.added + change.to.as_i128() - change.from.as_i128(),
+                ..moved
+            },
+            Some(Direction::Down) => Moved {
+                removed: moved.removed + change.from.as_i128() - change.to.as_i128(),
+                ..moved
+            },
             None => moved,
         }))
     }
@@ -113,13 +118,19 @@ impl Changes {
 
     /// The last growth.
     pub fn last_growth(&self) -> Option<Timestamp> {
-        self.changes.iter().rev().find(|change| change.direction() == Some(Direction::Up)).map(|change| change.at)
+        self.changes
+            .iter()
+            .rev()
+            .find(|change| change.direction() == Some(Direction::Up))
+            .map(|change| change.at)
     }
 
     /// The largest count since `since`, given the present one.
     pub fn largest_since(&self, since: Timestamp, present: Replicas) -> Replicas {
         let recent = self.changes.iter().filter(|change| change.at >= since);
-        recent.flat_map(|change| [change.from, change.to]).fold(present, Replicas::max)
+        recent
+            .flat_map(|change| [change.from, change.to])
+            .fold(present, Replicas::max)
     }
 
     /// Whether another writer takes our changes back (R22): two reversals within ten minutes, for ten minutes more.
@@ -135,7 +146,10 @@ impl Changes {
         if reversals.len() < 2 {
             return None;
         }
-        Some(Contention { reversals: reversals.len(), until: last.checked_add(CONTENTION_SPAN).ok()? })
+        Some(Contention {
+            reversals: reversals.len(),
+            until: last.checked_add(CONTENTION_SPAN).ok()?,
+        })
     }
 
     /// The newest time in the changes.

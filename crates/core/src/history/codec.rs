@@ -47,9 +47,16 @@ impl History {
                 ChangeCause::Foreign => 'f',
                 ChangeCause::Activation => 'a',
             };
-            put(&mut text, format_args!("c{}>{}@{}{cause}", change.from, change.to, change.at.as_millisecond()));
+            put(
+                &mut text,
+                format_args!("c{}>{}@{}{cause}", change.from, change.to, change.at.as_millisecond()),
+            );
         }
-        let marks = [('x', self.changes.forgotten()), ('n', self.unread_since), ('h', self.uncertain_since)];
+        let marks = [
+            ('x', self.changes.forgotten()),
+            ('n', self.unread_since),
+            ('h', self.uncertain_since),
+        ];
         for (mark, at) in marks.into_iter().filter_map(|(mark, at)| Some((mark, at?))) {
             put(&mut text, format_args!("{mark}@{}", at.as_millisecond()));
         }
@@ -69,7 +76,9 @@ impl History {
     /// Reads a stored text back. Open runs last until they began; [`History::resume`] extends them to now.
     pub fn decode(text: &str) -> Result<Self, DecodeHistoryError> {
         let mut words = text.split_ascii_whitespace();
-        let refuse = |word: &str| DecodeHistoryError { word: word.chars().take(64).collect() };
+        let refuse = |word: &str| DecodeHistoryError {
+            word: word.chars().take(64).collect(),
+        };
         match words.next() {
             Some(VERSION) => {}
             other => return Err(refuse(other.unwrap_or_default())),
@@ -85,11 +94,18 @@ impl History {
 fn encode_runs(text: &mut String, mark: char, runs: &[Run]) {
     for (index, run) in runs.iter().enumerate() {
         let first = run.first.as_millisecond();
-        let range = if run.min == run.max { run.min.to_string() } else { format!("{}-{}", run.min, run.max) };
+        let range = if run.min == run.max {
+            run.min.to_string()
+        } else {
+            format!("{}-{}", run.min, run.max)
+        };
         if index + 1 == runs.len() {
             put(text, format_args!("{mark}{range}@{first}+"));
         } else {
-            put(text, format_args!("{mark}{range}@{first}+{}", run.last.as_millisecond() - first));
+            put(
+                text,
+                format_args!("{mark}{range}@{first}+{}", run.last.as_millisecond() - first),
+            );
         }
     }
 }
@@ -151,8 +167,17 @@ fn run(range: &str, times: &str) -> Option<Run> {
     let (min, max) = range.split_once('-').unwrap_or((range, range));
     let (first, span) = times.split_once('+')?;
     let first = time(first)?;
-    let last = if span.is_empty() { first } else { time_of(first.as_millisecond().checked_add(span.parse().ok()?)?)? };
-    Some(Run { min: count(min)?, max: count(max)?, first, last })
+    let last = if span.is_empty() {
+        first
+    } else {
+        time_of(first.as_millisecond().checked_add(span.parse().ok()?)?)?
+    };
+    Some(Run {
+        min: count(min)?,
+        max: count(max)?,
+        first,
+        last,
+    })
 }
 
 fn change(counts: &str, rest: &str) -> Option<Change> {
@@ -163,7 +188,12 @@ fn change(counts: &str, rest: &str) -> Option<Change> {
         b'a' => ChangeCause::Activation,
         _ => return None,
     };
-    Some(Change { from: count(from)?, to: count(to)?, at: time(&rest[..rest.len() - 1])?, cause })
+    Some(Change {
+        from: count(from)?,
+        to: count(to)?,
+        at: time(&rest[..rest.len() - 1])?,
+        cause,
+    })
 }
 
 fn count(text: &str) -> Option<Replicas> {

@@ -51,7 +51,12 @@ impl Runs {
                 open.max = open.max.max(replicas);
                 open.last = open.last.max(now);
             }
-            _ => self.0.push(Run { min: replicas, max: replicas, first: now, last: now }),
+            _ => self.0.push(Run {
+                min: replicas,
+                max: replicas,
+                first: now,
+                last: now,
+            }),
         }
         self.merge_oldest();
     }
@@ -87,7 +92,10 @@ impl Runs {
 
     /// When the last run chosen by `binds` expires; none if that is the open run, whose end is not known yet.
     fn expiry(&self, now: Timestamp, window: Seconds, binds: impl Fn(&Run) -> bool) -> Option<Timestamp> {
-        let last = self.live(now, window).filter(|run| binds(run)).max_by_key(|run| run.last)?;
+        let last = self
+            .live(now, window)
+            .filter(|run| binds(run))
+            .max_by_key(|run| run.last)?;
         if Some(last) == self.0.last() {
             return None;
         }

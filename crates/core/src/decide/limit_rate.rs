@@ -1,0 +1,78 @@
+//! Step 5: the rate policies of `behavior`, as `convertDesiredReplicasWithBehaviorRate` in
+//! `pkg/controller/podautoscaler/horizontal.go` has them, but in integers: 10 % up from 100 is 110, not 111.
+
+use jiff::Timestamp;
+
+use super::Pipeline;
+use crate::decision::LimitCause;
+use crate::{Direction, Limit, RatePolicy, RateUnit, Replicas, ScalingRules, SelectPolicy};
+
+impl Pipeline<'_> {
+    pub(super) fn limit_rate(&mut self, wanted: Replicas) -> Replicas {
+        let Some(direction) = self.direction_to(wanted) else {
+            return wanted;
+        };
+        let rules = match direction {
+            Direction::Up => &self.policy.scale_up,
+            Direction::Down => &self.policy.scale_down,
+        };
+        let limit = self.rate_limit(rules, direction);
+        let allowed = match direction {
+            Direction::Up => wanted.min(limit.max(self.base)),
+            Direction::Down => wanted.max(limit.min(self.base)),
+        };
+        let until = self.next_budget(rules);
+        self.limited(Limit {
+            wanted,
+            allowed,
+            cause: LimitCause::Rate { direction },
+            until,
+        })
+    }
+
+    /// The farthest count that the rules allow.
+    fn rate_limit(&self, rules: &ScalingRules, direction: Direction) -> Replicas {
+        let limits = rules.policies.iter().map(|policy| self.policy_limit(policy, direction));
+        let farthest = |a: Replicas, b: Replicas| match direction {
+            Direction::Up => a.max(b),
+            Direction::Down => a.min(b),
+        };
+        let nearest = |a: Replicas, b: Replicas| match direction {
+            Direction::Up => a.min(b),
+            Direction::Down => a.max(b),
+        };
+        match rules.select {
+            SelectPolicy::Disabled => self.base,
+            SelectPolicy::Max => limits.reduce(farthest).unwrap_or(self.base),
+            SelectPolicy::Min => limits.reduce(nearest).unwrap_or(self.base),
+        }
+    }
+
+    /// The farthest count that one policy allows, counted from where the period began: changes of both directions
+    /// enter both limits.
+    fn policy_limit(&self, policy: &RatePolicy, direction: Direction) -> Replicas {
+        let Some(moved) = self.history.changes.within(self.now, policy.period) else {
+            return self.base;
+        };
+        let start = self.base.as_i128() - moved.added + moved.removed;
+        let value = i128::from(policy.value);
+        Replicas::saturating(match (policy.unit, direction) {
+            (RateUnit::Pods, Direction::Up) => start + value,
+            (RateUnit::Pods, Direction::Down) => start - value,
+            (RateUnit::Percent, Direction::Up) => -(-start * (100 + value)).div_euclid(100),
+            (RateUnit::Percent, Direction::Down) => (start * (100 - value)).div_euclid(100),
+        })
+    }
+
+    /// When the first change that counts now stops counting. With `Disabled` that time never comes.
+    fn next_budget(&self, rules: &ScalingRules) -> Option<Timestamp> {
+        match rules.select {
+            SelectPolicy::Disabled => None,
+            SelectPolicy::Max | SelectPolicy::Min => rules
+                .policies
+                .iter()
+                .filter_map(|policy| self.history.changes.next_to_leave(self.now, policy.period))
+                .min(),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What an evaluation adds to memory before it is limited by it (R13 to R16).
+
+use super::Pipeline;
+use super::read::Merged;
+use crate::history::horizon;
+use crate::{Change, ChangeCause, Replicas, Standing, Step};
+
+impl Pipeline<'_> {
+    /// Changes that we did not decide, the start of acting, and lost memory: each makes the present count a
+    /// recommendation, so that nothing moves away from it before a window has passed (R14).
+    pub(super) fn notice_changes(&mut self) {
+        let known = self.history.last_replicas;
+        let acts = self.observation.standing == Standing::Acts;
+        let starts = acts && !self.history.acting;
+        if let Some(from) = known.filter(|known| *known != self.current) {
+            self.trail.push(Step::ForeignChange { from, to: self.current });
+            self.note(from, ChangeCause::Foreign);
+            self.history
+                .shrink
+                .record(self.current, self.now, self.policy.scale_down.window);
+        } else if starts {
+            self.start_acting();
+        }
+        self.refill_lost_memory();
+    }
+
+    /// From now on our decisions are carried out (again): the clocks start anew.
+    pub(super) fn start_acting(&mut self) {
+        self.note(self.current, ChangeCause::Activation);
+        self.history
+            .shrink
+            .record(self.current, self.now, self.policy.scale_down.window);
+    }
+
+    fn note(&mut self, from: Replicas, cause: ChangeCause) {
+        let change = Change {
+            from,
+            to: self.current,
+            at: self.now,
+            cause,
+        };
+        self.history.changes.record(change, horizon(self.policy));
+    }
+
+    /// After an interruption the present count stands for whatever would have been recommended meanwhile (R16).
+    fn refill_lost_memory(&mut self) {
+        let Some(since) = self.history.uncertain_since else {
+            return;
+        };
+        let longest = self
+            .policy
+            .scale_down
+            .window
+            .max(self.policy.scale_up.window)
+            .duration();
+        if std::mem::take(&mut self.history.refill) {
+            self.history.hold_at(self.current, self.policy, self.now);
+        }
+        if self.now.duration_since(since) >= longest {
+            self.history.uncertain_since = None;
+        }
+    }
+
+    /// Records what is wanted, and returns it; without any proposal the present count is wanted.
+    pub(super) fn remember(&mut self, merged: &Merged) -> Replicas {
+        let Merged { proposal, may_shrink } = *merged;
+        let wanted = proposal.unwrap_or(self.current);
+        let against_shrinking = if may_shrink { wanted } else { wanted.max(self.current) };
+        self.history
+            .shrink
+            .record(against_shrinking, self.now, self.policy.scale_down.window);
+        if may_shrink || wanted > self.current {
+            self.history
+                .growth
+                .record(wanted, self.now, self.policy.scale_up.window);
+        }
+        wanted
+    }
+}

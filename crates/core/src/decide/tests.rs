@@ -1,0 +1,6 @@
+//! One decision at a time. Rules are named by their number; see the scenario files for stories over time.
+
+mod fixtures;
+mod limits;
+mod memory;
+mod metrics;

@@ -1,0 +1,266 @@
+use jiff::SignedDuration;
+use rstest::rstest;
+
+use super::fixtures::*;
+use crate::decision::{LimitCause, Step};
+use crate::*;
+
+fn with_rules(policies: Vec<RatePolicy>, select: SelectPolicy) -> Policy {
+    let mut policy = policy();
+    policy.bounds = Bounds::new(Replicas::new(1), Replicas::new(1000)).unwrap();
+    policy.scale_up = ScalingRules {
+        select,
+        policies: policies.clone(),
+        ..policy.scale_up
+    };
+    policy.scale_down = ScalingRules {
+        select,
+        policies,
+        ..policy.scale_down
+    };
+    policy
+}
+
+#[rstest]
+#[case(vec![RatePolicy::pods(4, 15), RatePolicy::percent(100, 15)], SelectPolicy::Max, 10, 50, 20)]
+#[case(vec![RatePolicy::pods(4, 15), RatePolicy::percent(100, 15)], SelectPolicy::Min, 10, 50, 14)]
+#[case(vec![RatePolicy::percent(10, 60)], SelectPolicy::Max, 100, 500, 110)] // binary64 gives 111
+#[case(vec![RatePolicy::percent(1, 60)], SelectPolicy::Max, 3, 50, 4)]
+#[case(vec![RatePolicy::pods(20, 60)], SelectPolicy::Max, 1000, 3, 980)]
+#[case(vec![RatePolicy::percent(90, 60)], SelectPolicy::Max, 10, 1, 1)] // binary64 gives 0
+#[case(vec![RatePolicy::percent(50, 60)], SelectPolicy::Max, 5, 1, 2)]
+#[case(vec![RatePolicy::pods(5, 60), RatePolicy::percent(10, 60)], SelectPolicy::Min, 100, 1, 95)]
+#[case(vec![RatePolicy::pods(5, 60)], SelectPolicy::Disabled, 5, 2, 5)]
+#[case(vec![RatePolicy::pods(5, 60)], SelectPolicy::Disabled, 5, 9, 5)]
+fn a_rate_policy_limits_one_step(
+    #[case] policies: Vec<RatePolicy>,
+    #[case] select: SelectPolicy,
+    #[case] replicas: u32,
+    #[case] wanted: u32,
+    #[case] expected: u32,
+) {
+    let load = (wanted * 100).to_string();
+    assert_eq!(desired(&with_rules(policies, select), replicas, fresh(&load)), expected);
+}
+
+#[test]
+fn a_rate_period_is_strict_and_counts_what_was_done_in_it() {
+    let policy = with_rules(
+        vec![RatePolicy::pods(4, 15), RatePolicy::percent(100, 15)],
+        SelectPolicy::Max,
+    );
+    let mut history = settled(8);
+    let change = Change {
+        from: Replicas::new(4),
+        to: Replicas::new(8),
+        at: at(0),
+        cause: ChangeCause::Ours,
+    };
+    history.record_change(change, &policy);
+    let count = |seconds| {
+        decide(&policy, &observe(8, fresh("9900")), &history, at(seconds))
+            .desired
+            .get()
+    };
+    assert_eq!(count(14), 8);
+    assert_eq!(count(15), 16);
+    let held = decide(&policy, &observe(8, fresh("9900")), &history, at(10));
+    assert_eq!(held.next_change, Some(at(15)));
+}
+
+#[test]
+fn more_changes_than_fit_allow_no_further_step() {
+    let mut policy = with_rules(vec![RatePolicy::pods(1000, 1800)], SelectPolicy::Max);
+    policy.scale_up.policies = vec![RatePolicy::pods(1000, 1800)];
+    let mut history = settled(2);
+    for second in 0..70 {
+        let (from, to) = if second % 2 == 0 { (2, 3) } else { (3, 2) };
+        let change = Change {
+            from: Replicas::new(from),
+            to: Replicas::new(to),
+            at: at(second),
+            cause: ChangeCause::Foreign,
+        };
+        history.record_change(change, &policy);
+    }
+    assert_eq!(history.changes.as_slice().len(), 64);
+    assert_eq!(
+        decide(&policy, &observe(2, fresh("900")), &history, at(71))
+            .desired
+            .get(),
+        2
+    );
+    assert_eq!(
+        decide(&policy, &observe(2, fresh("900")), &history, at(1900))
+            .desired
+            .get(),
+        9
+    );
+}
+
+#[test]
+fn r13_the_shrink_window_holds_the_highest_recommendation() {
+    let mut policy = policy();
+    policy.scale_down.window = Seconds::new(300);
+    let mut run = Run::new(policy, 6);
+    assert_eq!(run.step(0, fresh("600")).desired.get(), 6);
+    let held = run.step(60, fresh("200"));
+    assert_eq!(held.desired.get(), 6);
+    assert!(matches!(
+        held.limit().unwrap().cause,
+        LimitCause::Window {
+            direction: Direction::Down,
+            ..
+        }
+    ));
+    assert_eq!(held.next_change, Some(at(300)));
+    assert_eq!(run.step(239, fresh("200")).desired.get(), 6);
+    assert_eq!(run.step(1, fresh("200")).desired.get(), 2);
+}
+
+#[test]
+fn r13_the_growth_window_holds_the_lowest_recommendation() {
+    let mut policy = policy();
+    policy.scale_up.window = Seconds::new(60);
+    let mut run = Run::new(policy, 2);
+    run.step(0, fresh("200"));
+    assert_eq!(run.step(30, fresh("800")).desired.get(), 2);
+    assert_eq!(run.step(30, fresh("900")).desired.get(), 8);
+}
+
+#[test]
+fn a_window_never_moves_against_the_present_count() {
+    let mut policy = policy();
+    policy.scale_down.window = Seconds::new(300);
+    let mut run = Run::new(policy, 4);
+    run.step(0, fresh("900")); // grows to 9
+    run.replicas = 5; // somebody shrinks by hand
+    // The old recommendation of 9 must not push up again.
+    assert_eq!(run.step(15, fresh("400")).desired.get(), 5);
+}
+
+#[test]
+fn r19_cooldown_has_two_clocks() {
+    let mut policy = policy();
+    policy.cooldown = Cooldown {
+        up: Seconds::new(30),
+        down: Seconds::new(300),
+    };
+    let mut run = Run::new(policy, 2);
+    assert_eq!(run.step(0, fresh("300")).desired.get(), 3);
+    let held = run.step(29, fresh("500"));
+    assert_eq!(held.desired.get(), 3);
+    assert_eq!(held.next_change, Some(at(30)));
+    assert_eq!(run.step(1, fresh("500")).desired.get(), 5); // 30 s after the last growth
+    assert_eq!(run.step(299, fresh("200")).desired.get(), 5); // 299 s after the last change
+    assert_eq!(run.step(1, fresh("200")).desired.get(), 2);
+    // Growth does not rest after a shrink.
+    assert_eq!(run.step(1, fresh("400")).desired.get(), 4);
+}
+
+#[test]
+fn r19_a_manual_change_starts_the_shrink_clock() {
+    let mut policy = policy();
+    policy.cooldown.down = Seconds::new(300);
+    let mut run = Run::new(policy, 2);
+    run.step(0, fresh("200"));
+    run.replicas = 6;
+    assert_eq!(run.step(10, fresh("200")).desired.get(), 6);
+    assert_eq!(run.step(299, fresh("200")).desired.get(), 6);
+    assert_eq!(run.step(1, fresh("200")).desired.get(), 2);
+}
+
+#[rstest]
+#[case(15, 10)]
+#[case(0, 0)]
+fn r12_a_count_outside_the_bounds_is_corrected_without_any_data(#[case] replicas: u32, #[case] expected: u32) {
+    let mut policy = policy();
+    policy.scale_down.window = Seconds::new(300);
+    policy.scale_down.select = SelectPolicy::Disabled;
+    policy.cooldown = Cooldown {
+        up: Seconds::new(999),
+        down: Seconds::new(999),
+    };
+    let mut seen = observe(replicas, Reading::Failed(Failure::of(FailureClass::Unreachable)));
+    seen.rollout = Some(Rollout::GenerationLags);
+    let decision = decide(&policy, &seen, &settled(replicas), at(0));
+    assert_eq!(decision.desired.get(), expected);
+}
+
+#[test]
+fn r12_a_count_below_the_minimum_grows_to_it_despite_cooldown() {
+    let mut policy = policy();
+    policy.bounds = Bounds::new(Replicas::new(4), Replicas::new(10)).unwrap();
+    policy.cooldown.up = Seconds::new(999);
+    let mut run = Run::new(policy, 2);
+    let decision = run.step(0, fresh("100"));
+    assert_eq!(decision.desired.get(), 4);
+    assert!(decision.trail.contains(&Step::Corrected {
+        from: Replicas::new(2),
+        to: Replicas::new(4)
+    }));
+}
+
+#[test]
+fn r12_spec_replicas_zero_pauses_whatever_the_minimum_says() {
+    let decision = decide(&policy(), &observe(0, fresh("9900")), &settled(0), at(0));
+    assert_eq!(decision.desired, Replicas::ZERO);
+    assert!(decision.is_disabled());
+}
+
+#[rstest]
+#[case(Some(Rollout::GenerationLags), None)]
+#[case(Some(Rollout::Updating { updated: Replicas::new(1), replicas: Replicas::new(4), until: None }), None)]
+#[case(None, Some(SignedDuration::from_secs(20)))]
+fn r17_r18_locks_forbid_shrinking_and_allow_growth(
+    #[case] rollout: Option<Rollout>,
+    #[case] clock_skew: Option<SignedDuration>,
+) {
+    let seen = |load: &str| Observation {
+        rollout,
+        clock_skew,
+        ..observe(4, fresh(load))
+    };
+    assert_eq!(decide(&policy(), &seen("100"), &settled(4), at(0)).desired.get(), 4);
+    assert_eq!(decide(&policy(), &seen("700"), &settled(4), at(0)).desired.get(), 7);
+}
+
+#[test]
+fn r18_a_stuck_rollout_does_not_hold_the_size_for_ever() {
+    let rollout = Rollout::Updating {
+        updated: Replicas::new(1),
+        replicas: Replicas::new(4),
+        until: Some(at(600)),
+    };
+    let seen = Observation {
+        rollout: Some(rollout),
+        ..observe(4, fresh("100"))
+    };
+    assert_eq!(decide(&policy(), &seen, &settled(4), at(599)).desired.get(), 4);
+    assert_eq!(decide(&policy(), &seen, &settled(4), at(600)).desired.get(), 1);
+}
+
+#[test]
+fn r2_a_gap_in_data_that_cannot_be_probed_locks_shrinking_for_one_look_back() {
+    let unprobeable = |value: &str| Reading::Fresh {
+        value: quantity(value),
+        evidence: Evidence::Unprobeable,
+    };
+    let missing = Reading::Missing { source_proven: true };
+    let mut run = Run::new(policy(), 4);
+    run.step(0, unprobeable("400"));
+    run.step(15, missing.clone());
+    run.step(31, unprobeable("100")); // gone for more than two intervals
+    assert_eq!(run.replicas, 4);
+    assert_eq!(run.step(59, unprobeable("100")).desired.get(), 4);
+    assert_eq!(run.step(1, unprobeable("100")).desired.get(), 1);
+
+    let mut brief = Run::new(policy(), 4);
+    brief.step(0, missing);
+    assert_eq!(brief.step(30, unprobeable("100")).desired.get(), 1);
+
+    // A poll of ours that failed is not a gap in the data.
+    let mut failed = Run::new(policy(), 4);
+    failed.step(0, Reading::Failed(Failure::of(FailureClass::Timeout)));
+    assert_eq!(failed.step(300, unprobeable("100")).desired.get(), 1);
+}

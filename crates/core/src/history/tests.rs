@@ -1,0 +1,141 @@
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(1_795_348_000_000 + seconds * 1_000).unwrap()
+}
+
+fn replicas(count: u32) -> Replicas {
+    Replicas::new(count)
+}
+
+#[test]
+fn everything_remembered_comes_back_from_the_text() {
+    let mut history = History {
+        acting: true,
+        ..History::default()
+    };
+    history.shrink.record(replicas(3), at(0), Seconds::new(300));
+    history.shrink.record(replicas(5), at(10), Seconds::new(300));
+    history.shrink.record(replicas(4), at(90), Seconds::new(300));
+    history.growth.record(replicas(7), at(90), Seconds::new(60));
+    let horizon = SignedDuration::from_mins(10);
+    for cause in [ChangeCause::Ours, ChangeCause::Foreign, ChangeCause::Activation] {
+        history.changes.record(
+            Change {
+                from: replicas(2),
+                to: replicas(3),
+                at: at(91),
+                cause,
+            },
+            horizon,
+        );
+    }
+    history.unread_since = Some(at(92));
+    history.uncertain_since = Some(at(93));
+    history.not_fresh_since.insert("rate".to_owned(), at(94));
+    history.gaps.insert("a".to_owned(), Gap::Since(at(95)));
+    history.gaps.insert("b".to_owned(), Gap::LocksUntil(at(96)));
+    let text = history.encode();
+    assert_eq!(
+        text,
+        "1 acting d3-5@1795348000000+10000 d4@1795348090000+ u7@1795348090000+ c2>3@1795348091000o \
+         c2>3@1795348091000f c2>3@1795348091000a n@1795348092000 h@1795348093000 b@1795348094000=rate \
+         g@1795348095000=a l@1795348096000=b"
+    );
+    assert_eq!(History::decode(&text).unwrap(), history);
+}
+
+#[test]
+fn a_text_of_another_version_or_with_an_unknown_word_is_refused() {
+    for text in ["", "2", "1 z@1", "1 d3", "1 d3@x+", "1 c3>4@17", "1 d-3@17+", "1 b@17"] {
+        assert!(History::decode(text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_wide_run_ends_after_a_tenth_of_the_window() {
+    let window = Seconds::new(300);
+    let mut runs = Runs::default();
+    runs.record(replicas(3), at(0), window);
+    runs.record(replicas(9), at(30), window); // a tenth: still the same run
+    runs.record(replicas(3), at(31), window);
+    let ends: Vec<_> = runs
+        .as_slice()
+        .iter()
+        .map(|run| (run.min.get(), run.max.get()))
+        .collect();
+    assert_eq!(ends, [(3, 9), (3, 3)]);
+    // The nine is forgotten a window after it was last recommended, not when the threes end.
+    assert_eq!(runs.highest(at(329), window).map(|(high, _)| high), Some(replicas(9)));
+    assert_eq!(runs.highest(at(330), window).map(|(high, _)| high), Some(replicas(3)));
+}
+
+#[test]
+fn at_most_64_runs_are_kept_and_the_oldest_merge_into_a_wider_one() {
+    let run = |second: i64, count: u32| Run {
+        min: replicas(count),
+        max: replicas(count),
+        first: at(second),
+        last: at(second),
+    };
+    let mut runs = Runs::from_vec(
+        (0..64)
+            .map(|index| run(index * 10, if index == 0 { 9 } else { 3 }))
+            .collect(),
+    );
+    let window = Seconds::new(1000);
+    runs.record(replicas(2), at(900), window);
+    assert_eq!(runs.as_slice().len(), 64);
+    let oldest = runs.as_slice()[0];
+    assert_eq!(
+        (oldest.min, oldest.max, oldest.first, oldest.last),
+        (replicas(3), replicas(9), at(0), at(10))
+    );
+}
+
+prop_compose! {
+    fn any_history()(
+        acting: bool,
+        shrink in prop::collection::vec((1_u32..20, 0_i64..100), 0..20),
+        changes in prop::collection::vec((1_u32..20, 1_u32..20, 0_i64..100), 0..80),
+        unread in prop::option::of(0_i64..1000),
+        metrics in prop::collection::btree_map("[a-z0-9-]{1,20}", 0_i64..1000, 0..4),
+    ) -> History {
+        let mut history = History { acting, unread_since: unread.map(at), ..History::default() };
+        let mut now = 0;
+        for (count, step) in shrink {
+            now += step;
+            history.shrink.record(replicas(count), at(now), Seconds::new(300));
+        }
+        for (from, to, step) in changes {
+            now += step;
+            let change = Change { from: replicas(from), to: replicas(to), at: at(now), cause: ChangeCause::Foreign };
+            history.changes.record(change, SignedDuration::from_hours(1));
+        }
+        history.not_fresh_since = metrics.into_iter().map(|(name, since)| (name, at(since))).collect();
+        history
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_text_loses_nothing_but_the_end_of_the_open_run(history in any_history()) {
+        let mut back = History::decode(&history.encode()).unwrap();
+        let end = history.shrink.newest().unwrap_or(at(0));
+        back.shrink.extend_open_to(end);
+        prop_assert_eq!(back, history);
+    }
+
+    #[test]
+    fn no_text_makes_the_decoder_panic(text in "1 [acduxnhbgl0-9>@+=ofa -]{0,80}") {
+        let _ = History::decode(&text);
+    }
+
+    #[test]
+    fn the_text_fits_its_field(history in any_history()) {
+        prop_assert!(history.encode().len() <= 8192);
+    }
+}
