@@ -1,0 +1,180 @@
+//! The gate that every call to the API server passes: a deadline, a place in line, and for writes a valid lease.
+//!
+//! kube has no read deadline of its own and retries for minutes, so without this a black-holed request would hang an
+//! autoscaler, and a queued write could land after leadership is lost.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::clock::{BootTime, Clock};
+
+/// Requests in flight at once. HTTP/1.1 needs a connection each, and 1,000 at once take longer than 16 at a time.
+const IN_FLIGHT: usize = 16;
+
+/// Why a call did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// No answer in time. A write may have happened all the same.
+    #[error("failed to {what} within {seconds} s", seconds = .limit.as_secs_f32())]
+    Timeout {
+        /// What was tried.
+        what: &'static str,
+        /// The deadline.
+        limit: Duration,
+    },
+    /// Not sent: the lease may have passed to another replica.
+    #[error("failed to {what}: this replica may no longer be the leader")]
+    NotLeader {
+        /// What was not tried.
+        what: &'static str,
+    },
+    /// The API server answered with an error, or could not be reached.
+    #[error("failed to {what}")]
+    Api {
+        /// What was tried.
+        what: &'static str,
+        /// What came back.
+        #[source]
+        source: Box<kube::Error>,
+    },
+}
+
+impl CallError {
+    /// The HTTP status, if the API server answered.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Api { source, .. } => match &**source {
+                kube::Error::Api(status) => Some(status.code),
+                _ => None,
+            },
+            Self::Timeout { .. } | Self::NotLeader { .. } => None,
+        }
+    }
+
+    /// A short stable name for labels and messages: never a body.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Timeout { .. } => "timeout",
+            Self::NotLeader { .. } => "not_leader",
+            Self::Api { .. } => match self.code() {
+                Some(401) => "unauthorized",
+                Some(403) => "forbidden",
+                Some(404) => "not_found",
+                Some(409) => "conflict",
+                Some(422) => "invalid",
+                Some(429) => "throttled",
+                Some(500..) => "server_error",
+                Some(_) => "refused",
+                None => "unreachable",
+            },
+        }
+    }
+
+    /// Whether the object asked for does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.code() == Some(404)
+    }
+}
+
+/// Until when this replica may write. Shared between the lease keeper, which extends it, and everybody who writes.
+#[derive(Debug, Clone)]
+pub struct Fence {
+    clock: Clock,
+    until: tokio::sync::watch::Sender<Option<BootTime>>,
+}
+
+impl Fence {
+    /// A closed fence: nobody writes before a lease is held.
+    pub fn closed(clock: Clock) -> Self {
+        Self {
+            clock,
+            until: tokio::sync::watch::Sender::new(None),
+        }
+    }
+
+    /// Writes may start until then.
+    pub fn open_until(&self, until: BootTime) {
+        self.until.send_replace(Some(until));
+    }
+
+    /// No more writes.
+    pub fn close(&self) {
+        self.until.send_replace(None);
+    }
+
+    /// How long writes may still start; none if they may not.
+    pub fn remaining(&self) -> Option<Duration> {
+        let until = (*self.until.borrow())?;
+        let remaining = until.since(self.clock.boot());
+        (!remaining.is_zero()).then_some(remaining)
+    }
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    limit: Duration,
+    fence: Fence,
+    places: Arc<Semaphore>,
+}
+
+impl Gate {
+    /// A gate with a deadline per call.
+    pub fn new(limit: Duration, fence: Fence) -> Self {
+        Self {
+            limit,
+            fence,
+            places: Arc::new(Semaphore::new(IN_FLIGHT)),
+        }
+    }
+
+    /// The fence that writes pass.
+    pub fn fence(&self) -> &Fence {
+        &self.fence
+    }
+
+    /// A call that changes nothing.
+    pub async fn read<T>(
+        &self,
+        what: &'static str,
+        call: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, CallError> {
+        self.within(what, call, || Ok(())).await
+    }
+
+    /// A call that changes something: not sent unless the lease is held at that moment.
+    pub async fn write<T>(
+        &self,
+        what: &'static str,
+        call: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, CallError> {
+        self.within(what, call, || match self.fence.remaining() {
+            Some(_) => Ok(()),
+            None => Err(CallError::NotLeader { what }),
+        })
+        .await
+    }
+
+    async fn within<T>(
+        &self,
+        what: &'static str,
+        call: impl Future<Output = Result<T, kube::Error>>,
+        allowed: impl FnOnce() -> Result<(), CallError>,
+    ) -> Result<T, CallError> {
+        let limited = tokio::time::timeout(self.limit, async {
+            let _place = self.places.acquire().await.expect("the semaphore is never closed");
+            allowed()?;
+            call.await.map_err(|source| CallError::Api {
+                what,
+                source: Box::new(source),
+            })
+        });
+        limited.await.unwrap_or(Err(CallError::Timeout {
+            what,
+            limit: self.limit,
+        }))
+    }
+}
