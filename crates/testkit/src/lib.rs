@@ -1,1 +1,24 @@
-//! For tests and the demo: local control plane, load generator, fault proxies.
+//! For tests and the demo: a local control plane, a Prometheus server, a load generator and fault proxies, all real.
+//!
+//! Never a dependency of the product. Everything listens on loopback only, and is gone when the process that started it is,
+//! however that ends.
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "an expect here names what the testkit itself guarantees; tests may panic"
+)]
+
+pub mod audit;
+pub mod binaries;
+pub mod certificates;
+pub mod plane;
+pub mod ports;
+pub mod process;
+pub mod tcp_proxy;
+pub mod wait;
+
+mod background;
+mod http;
+mod listener;
+
+pub use http::install_crypto_provider;

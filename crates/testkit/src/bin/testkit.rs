@@ -1,0 +1,60 @@
+//! For people and the Makefile: builds the programs of the local control plane, or runs one to play with.
+#![expect(clippy::print_stdout, reason = "it talks to a person and to make")]
+
+use std::io;
+
+use anyhow::Context;
+use autoscaler_testkit::binaries::{Program, locate};
+use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
+use clap::Parser;
+use tokio::sync::oneshot;
+
+/// The local control plane of the tests and the demo.
+#[derive(Debug, Parser)]
+#[command(name = "testkit")]
+enum Command {
+    /// Find or build every program and print where it is.
+    Binaries,
+    /// Start a control plane whose pods become Ready, and stay until Ctrl-C or the end of standard input.
+    Up,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Command::parse() {
+        Command::Binaries => binaries(),
+        Command::Up => tokio::runtime::Runtime::new()
+            .context("failed to start threads")?
+            .block_on(up()),
+    }
+}
+
+fn binaries() -> anyhow::Result<()> {
+    for program in Program::ALL {
+        println!("{} {}", program.name(), locate(program)?.display());
+    }
+    Ok(())
+}
+
+async fn up() -> anyhow::Result<()> {
+    let plane = ControlPlane::start(PlaneOptions::default().with_ready_pods()).await?;
+    println!("export KUBECONFIG={}", plane.kubeconfig_path().display());
+    println!(
+        "# API server: https://{}   logs: {}",
+        plane.api_server_address(),
+        plane.directory().display()
+    );
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("failed to listen for Ctrl-C"),
+        _ = end_of_input() => Ok(()),
+    }
+}
+
+/// On a thread that nobody waits for: a read of standard input cannot be abandoned.
+fn end_of_input() -> oneshot::Receiver<()> {
+    let (ended, end) = oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        let _ = ended.send(());
+    });
+    end
+}

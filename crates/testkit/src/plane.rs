@@ -1,0 +1,388 @@
+//! Answers: what does a real API server, with its real controllers, do?
+//!
+//! etcd, kube-apiserver and kube-controller-manager as child processes on loopback; on demand kube-scheduler and kwok, so that
+//! pods become Ready on a node that does not exist. One plane is meant to be shared by all tests of a binary, each in a
+//! namespace of its own.
+
+mod access;
+mod commands;
+mod component;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use kube::api::{Api, ObjectMeta, PostParams};
+use kube::{Client, Config};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+
+pub use component::Component;
+
+use crate::binaries::{BinaryError, Program, locate_all};
+use crate::certificates::{CertificateError, Certificates};
+use crate::ports::free_address;
+use crate::process::{Janitor, ProcessError};
+use access::{Access, User};
+use commands::Commands;
+
+/// How often other ports are tried when somebody takes one between our looking and the child's binding.
+const ATTEMPTS: usize = 3;
+
+const CLUSTER: &str = include_str!("plane/manifests/cluster.yaml");
+
+/// Why there is no plane.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlaneError {
+    /// A program is missing.
+    #[error(transparent)]
+    Binary(#[from] BinaryError),
+    /// A program did not come up.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// Keys could not be made.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// A file of the plane could not be written, or kubectl not be run.
+    #[error("failed to set up the plane")]
+    File(#[from] io::Error),
+    /// The API server refused something.
+    #[error("failed to set up the cluster")]
+    Api(#[from] kube::Error),
+    /// `kubectl` said no.
+    #[error("failed to run kubectl {arguments}: {stderr}")]
+    Kubectl {
+        /// What it was asked.
+        arguments: String,
+        /// What it said.
+        stderr: String,
+    },
+}
+
+impl PlaneError {
+    fn is_port_taken(&self) -> bool {
+        matches!(self, Self::Process(error) if error.is_port_taken())
+    }
+}
+
+/// What a plane is made of.
+#[derive(Debug, Clone, Default)]
+pub struct PlaneOptions {
+    ready_pods: bool,
+    api_server: Vec<String>,
+    controller_manager: Vec<String>,
+}
+
+impl PlaneOptions {
+    /// With kube-scheduler, kwok and a fake node: pods become Ready, claims are bound. Else pods stay Pending.
+    #[must_use]
+    pub fn with_ready_pods(mut self) -> Self {
+        self.ready_pods = true;
+        self
+    }
+
+    /// One more argument for kube-apiserver; it wins over ours.
+    #[must_use]
+    pub fn with_api_server_arg(mut self, argument: impl Into<String>) -> Self {
+        self.api_server.push(argument.into());
+        self
+    }
+
+    /// One more argument for kube-controller-manager, such as `--horizontal-pod-autoscaler-sync-period=1s`; it wins over ours.
+    #[must_use]
+    pub fn with_controller_manager_arg(mut self, argument: impl Into<String>) -> Self {
+        self.controller_manager.push(argument.into());
+        self
+    }
+}
+
+/// What a command line program said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Whether it exited with 0.
+    pub success: bool,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+/// A running control plane. Dropping it, or the end of the process, ends it and removes its directory, unless the environment
+/// variable `TESTKIT_KEEP` is set: then the directory with the logs stays.
+#[derive(Debug)]
+pub struct ControlPlane {
+    /// The store.
+    pub etcd: Component,
+    /// The API server.
+    pub api_server: Component,
+    /// The controllers.
+    pub controller_manager: Component,
+    /// With [`PlaneOptions::with_ready_pods`].
+    pub scheduler: Option<Component>,
+    /// With [`PlaneOptions::with_ready_pods`].
+    pub kwok: Option<Component>,
+    access: Access,
+    kubectl: PathBuf,
+    namespaces: AtomicU32,
+    directory: PathBuf,
+    _janitor: Option<Janitor>,
+}
+
+impl ControlPlane {
+    /// Starts a plane and returns when its API server answers `/readyz` and its controllers `/healthz`.
+    pub async fn start(options: PlaneOptions) -> Result<Self, PlaneError> {
+        let mut attempt = 1;
+        loop {
+            match Self::try_start(&options).await {
+                Err(error) if error.is_port_taken() && attempt < ATTEMPTS => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_start(options: &PlaneOptions) -> Result<Self, PlaneError> {
+        use Program::{Etcd, KubeApiserver, KubeControllerManager, KubeScheduler, Kubectl, Kwok};
+        let [etcd, api_server, controller_manager, kubectl] =
+            locate_all([Etcd, KubeApiserver, KubeControllerManager, Kubectl]).await?;
+        let [scheduler, kwok] = if options.ready_pods {
+            locate_all([KubeScheduler, Kwok]).await?
+        } else {
+            Default::default()
+        };
+
+        let directory = TempDir::with_prefix("testkit-plane-")?;
+        let janitor = if keep() {
+            None
+        } else {
+            Some(Janitor::watch(directory.path())?)
+        };
+        let directory = directory.keep();
+        let certificates = Certificates::generate(&directory.join("pki"))?;
+        let access = Access::create(&directory, certificates, free_address())?;
+        let commands = Commands {
+            directory: &directory,
+            access: &access,
+        };
+
+        let etcd_address = free_address();
+        let (spec, probe) = commands.etcd(etcd, etcd_address, free_address());
+        let etcd = Component::spawn(spec, probe)?;
+        etcd.wait_ready().await?;
+        let (spec, probe) = commands.api_server(api_server, etcd_address)?;
+        let api_server = Component::spawn(spec.args(&options.api_server), probe)?;
+        api_server.wait_ready().await?;
+        let (spec, probe) = commands.controller_manager(controller_manager, free_address());
+        let controller_manager = Component::spawn(spec.args(&options.controller_manager), probe)?;
+        let (scheduler, kwok) = if options.ready_pods {
+            let (spec, probe) = commands.scheduler(scheduler, free_address());
+            let scheduler = Component::spawn(spec, probe)?;
+            let (spec, probe) = commands.kwok(kwok, free_address())?;
+            (Some(scheduler), Some(Component::spawn(spec, probe)?))
+        } else {
+            (None, None)
+        };
+
+        let namespaces = AtomicU32::new(0);
+        let plane = Self {
+            etcd,
+            api_server,
+            controller_manager,
+            scheduler,
+            kwok,
+            access,
+            kubectl,
+            namespaces,
+            directory,
+            _janitor: janitor,
+        };
+        plane.settle().await?;
+        Ok(plane)
+    }
+
+    /// Waits for the programs behind the API server, while the fake node is being made.
+    async fn settle(&self) -> Result<(), PlaneError> {
+        let ready = async |component: Option<&Component>| match component {
+            Some(component) => component.wait_ready().await.map_err(PlaneError::from),
+            None => Ok(()),
+        };
+        futures::try_join!(
+            ready(Some(&self.controller_manager)),
+            ready(self.scheduler.as_ref()),
+            ready(self.kwok.as_ref()),
+            self.create_fake_node(),
+        )?;
+        Ok(())
+    }
+
+    async fn create_fake_node(&self) -> Result<(), PlaneError> {
+        if self.kwok.is_some() {
+            self.apply(CLUSTER).await?;
+        }
+        Ok(())
+    }
+
+    /// A client with all rights. A new one each time: its connections live and die with the caller's runtime.
+    pub fn client_as_admin(&self) -> Client {
+        Access::client(self.config_for_token(self.access.token(User::Admin)))
+    }
+
+    /// A client for whoever has this token.
+    pub fn client_for_token(&self, token: &str) -> Client {
+        Access::client(self.config_for_token(token))
+    }
+
+    /// A client configuration for whoever has this token.
+    pub fn config_for_token(&self, token: &str) -> Config {
+        self.access.config(token, self.access.server())
+    }
+
+    /// The admin's token.
+    pub fn admin_token(&self) -> &str {
+        self.access.token(User::Admin)
+    }
+
+    /// Where the API server listens.
+    pub fn api_server_address(&self) -> SocketAddr {
+        self.access.server()
+    }
+
+    /// The admin's kubeconfig.
+    pub fn kubeconfig_path(&self) -> PathBuf {
+        self.access.kubeconfig_path(User::Admin)
+    }
+
+    /// Writes a kubeconfig for whoever has this token.
+    pub fn write_kubeconfig(&self, path: &Path, token: &str) -> io::Result<()> {
+        self.access.write_kubeconfig(path, token, self.access.server())
+    }
+
+    /// The same, by way of another address: a [`crate::tcp_proxy::TcpProxy`] in front of the API server.
+    pub fn write_kubeconfig_via(&self, path: &Path, token: &str, server: SocketAddr) -> io::Result<()> {
+        self.access.write_kubeconfig(path, token, server)
+    }
+
+    /// A token of a service account, from the API server itself. It accepts nothing below ten minutes.
+    pub async fn service_account_token(
+        &self,
+        namespace: &str,
+        name: &str,
+        ttl: Duration,
+    ) -> Result<String, kube::Error> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client_as_admin(), namespace);
+        let expiration_seconds = i64::try_from(ttl.as_secs()).ok();
+        let spec = TokenRequestSpec {
+            audiences: None,
+            expiration_seconds,
+            bound_object_ref: None,
+        };
+        let request = TokenRequest {
+            spec: Some(spec),
+            ..TokenRequest::default()
+        };
+        let granted = accounts
+            .create_token_request(name, &PostParams::default(), &request)
+            .await?;
+        Ok(granted
+            .status
+            .and_then(|status| status.token)
+            .expect("a granted request has a token"))
+    }
+
+    /// Creates a namespace that nobody else has; its name begins with `prefix`.
+    pub async fn namespace(&self, prefix: &str) -> Result<String, kube::Error> {
+        let number = self.namespaces.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{prefix}-{}-{number}", std::process::id());
+        let metadata = ObjectMeta {
+            name: Some(name.clone()),
+            ..ObjectMeta::default()
+        };
+        let namespaces: Api<Namespace> = Api::all(self.client_as_admin());
+        namespaces
+            .create(
+                &PostParams::default(),
+                &Namespace {
+                    metadata,
+                    ..Namespace::default()
+                },
+            )
+            .await?;
+        Ok(name)
+    }
+
+    /// Where the API server notes every request: see [`crate::audit`].
+    pub fn audit_log_path(&self) -> PathBuf {
+        commands::audit_log(&self.directory)
+    }
+
+    /// Logs, keys and data of the plane.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Runs kubectl as the admin.
+    pub async fn kubectl(&self, arguments: &[&str]) -> io::Result<Output> {
+        self.kubectl_with_input(arguments, "").await
+    }
+
+    /// Runs kubectl as the admin, with `input` as its standard input.
+    pub async fn kubectl_with_input(&self, arguments: &[&str], input: &str) -> io::Result<Output> {
+        let mut command = tokio::process::Command::new(&self.kubectl);
+        command.args(arguments).kill_on_drop(true);
+        // Its discovery cache would otherwise be in the home directory, and shared with real clusters.
+        command
+            .env("KUBECONFIG", self.kubeconfig_path())
+            .env("KUBECACHEDIR", self.directory.join("kubectl-cache"));
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let mut stdin = child.stdin.take().expect("standard input is piped");
+        let written = async {
+            // A kubectl that does not read its input closes it: not an error.
+            let _ = stdin.write_all(input.as_bytes()).await;
+            drop(stdin);
+        };
+        let (output, ()) = futures::join!(child.wait_with_output(), written);
+        let output = output?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Output {
+            success: output.status.success(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        })
+    }
+
+    /// `kubectl apply` of some YAML; what it says when it is refused.
+    pub async fn apply(&self, yaml: &str) -> Result<String, PlaneError> {
+        self.applied("-", yaml).await
+    }
+
+    /// `kubectl apply` of a file, or of a directory's files.
+    pub async fn apply_file(&self, path: &Path) -> Result<String, PlaneError> {
+        self.applied(&path.display().to_string(), "").await
+    }
+
+    async fn applied(&self, source: &str, input: &str) -> Result<String, PlaneError> {
+        let arguments = ["apply", "-f", source];
+        let output = self.kubectl_with_input(&arguments, input).await?;
+        if output.success {
+            return Ok(output.stdout);
+        }
+        Err(PlaneError::Kubectl {
+            arguments: arguments.join(" "),
+            stderr: output.stderr.trim().to_owned(),
+        })
+    }
+}
+
+/// For people who want to read the logs afterwards.
+pub(crate) fn keep() -> bool {
+    std::env::var_os("TESTKIT_KEEP").is_some_and(|value| !value.is_empty())
+}
