@@ -1,1 +1,24 @@
-//! Query planning and the Prometheus client.
+//! Query planning and the Prometheus client: what a user's PromQL says, and whether the answer can be believed.
+//!
+//! [`PlannedQuery`] is a text and what is known about it; [`Prometheus`] asks one source. Every answer becomes a
+//! [`Reading`](autoscaler_core::Reading), the vocabulary of the core; nothing here decides a count.
+//!
+//! ```text
+//! plan -> read -> (core proposes a change) -> probe -> judge
+//! ```
+
+pub mod answer;
+pub mod observer;
+pub mod plan;
+pub mod probe;
+pub mod source;
+
+mod health;
+mod prometheus;
+mod share;
+
+pub use observer::{Observer, Outcome, RequestKind};
+pub use plan::{Leaf, PlanError, PlannedQuery, QueryPlan};
+pub use probe::{Coverage, OwnPods, PodNames, ProbeContext, judge};
+pub use prometheus::Prometheus;
+pub use source::{ClientCertificate, SourceConfig, SourceError};

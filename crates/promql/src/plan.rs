@@ -1,0 +1,226 @@
+//! What a query reads: its selectors, and how far back it looks. Says so about any text, and never fails on one.
+//!
+//! A plan is made once per text, not per evaluation. What cannot be planned is said so in a sentence
+//! ([`PlanError`]); only a text that could hurt whoever parses it is kept from being sent
+//! ([`PlanError::refuses_the_text`]).
+
+use std::panic;
+use std::sync::Arc;
+use std::thread;
+
+use autoscaler_core::Seconds;
+use jiff::SignedDuration;
+
+pub mod bounds;
+mod leaves;
+mod selector;
+#[cfg(test)]
+mod tests;
+
+pub use selector::Selector;
+pub(crate) use selector::{duration_text, offset_text};
+
+/// How far an instant selector looks back: Prometheus' default `--query.lookback-delta`.
+pub const LOOKBACK_DELTA: SignedDuration = SignedDuration::from_mins(5);
+/// More distinct selectors than this are not probed one by one.
+pub const MAX_LEAVES: usize = 16;
+/// Durations beyond this are not planned with (Prometheus' own end at 292 years).
+pub const MAX_LOOK_BACK: SignedDuration = SignedDuration::from_hours(366 * 24);
+
+/// The parser, its check of types and the drop of its tree recurse. Any text of [`bounds::MAX_BYTES`] fits in this
+/// stack, in debug builds too, which a test shows without the other bounds. Untouched pages cost nothing.
+const PARSER_STACK_BYTES: usize = 64 << 20;
+
+/// Why a query cannot be planned, as the sentence to show.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Longer than [`bounds::MAX_BYTES`].
+    #[error("the query is {bytes} bytes long; at most {} are sent", bounds::MAX_BYTES)]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// Nested deeper than [`bounds::MAX_NESTING`].
+    #[error("the query nests {depth} brackets; at most {} are sent", bounds::MAX_NESTING)]
+    TooNested {
+        /// Its depth.
+        depth: usize,
+    },
+    /// More than [`bounds::MAX_OPERATORS`].
+    #[error("the query has {operators} operators; at most {} are sent", bounds::MAX_OPERATORS)]
+    TooManyOperators {
+        /// How many.
+        operators: usize,
+    },
+    /// Our parser does not know it. Prometheus may: it is sent as it stands.
+    #[error("the query is not understood here; it is sent as it stands")]
+    NotUnderstood,
+    /// Nothing but numbers: `vector(1)`, `time()`.
+    #[error("the query names no series")]
+    NoSeries,
+    /// Only selectors with `@ <time>`, whose answer never changes.
+    #[error("the query reads a fixed time (@) only")]
+    FixedTime,
+    /// A selector that may stand for several metrics.
+    #[error("the selector {selector} names no single metric")]
+    NoMetricName {
+        /// The selector.
+        selector: String,
+    },
+    /// `{a="b" or c="d"}`, which Prometheus does not know.
+    #[error("a selector has alternative matchers (\"or\")")]
+    AlternativeMatchers,
+    /// More than [`MAX_LEAVES`].
+    #[error("the query has {count} different selectors; at most {MAX_LEAVES} are probed")]
+    TooManySelectors {
+        /// How many.
+        count: usize,
+    },
+    /// Beyond [`MAX_LOOK_BACK`].
+    #[error("the query looks back more than 366 days")]
+    LooksBackTooFar,
+}
+
+impl PlanError {
+    /// Whether the text is not even sent: nobody's parser should have to read it (R5a).
+    pub const fn refuses_the_text(&self) -> bool {
+        match self {
+            Self::TooLong { .. } | Self::TooNested { .. } | Self::TooManyOperators { .. } => true,
+            Self::NotUnderstood
+            | Self::NoSeries
+            | Self::FixedTime
+            | Self::NoMetricName { .. }
+            | Self::AlternativeMatchers
+            | Self::TooManySelectors { .. }
+            | Self::LooksBackTooFar => false,
+        }
+    }
+}
+
+/// One distinct selector of a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf {
+    /// The selector without its time modifiers.
+    pub selector: Selector,
+    /// The range in brackets behind it.
+    pub range: Option<SignedDuration>,
+    /// How far back the query looks through it: its range, or [`LOOKBACK_DELTA`], plus the subqueries around it.
+    pub look_back: SignedDuration,
+    /// Whether the query needs the whole look-back filled: a range or a subquery does, an instant value does not.
+    pub over_time: bool,
+    /// How far into the past it is shifted, subqueries included. Probes are shifted alike: what was fresh then counts.
+    pub offset: SignedDuration,
+}
+
+/// What a query reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryPlan {
+    /// Its selectors; at least one, at most [`MAX_LEAVES`].
+    pub leaves: Vec<Leaf>,
+    /// The largest look-back of them.
+    pub look_back: SignedDuration,
+}
+
+impl QueryPlan {
+    /// The plan of a text.
+    pub fn of(text: &str) -> Result<Self, PlanError> {
+        bounds::check(text)?;
+        on_the_parser_thread(text, parse)
+    }
+}
+
+/// A query as a user wrote it, with its plan or why there is none. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedQuery(Arc<Planned>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Planned {
+    text: Arc<str>,
+    plan: Result<QueryPlan, PlanError>,
+    look_back: Option<SignedDuration>,
+    proof_of_absence: bool,
+}
+
+impl PlannedQuery {
+    /// Plans a text. `look_back` is the user's `lookBackSeconds`, for what a text cannot tell: a recording rule hides
+    /// how far back it looks.
+    pub fn new(text: &str, look_back: Option<Seconds>) -> Self {
+        Self(Arc::new(Planned {
+            text: text.into(),
+            plan: QueryPlan::of(text),
+            look_back: look_back.map(Seconds::duration),
+            proof_of_absence: false,
+        }))
+    }
+
+    /// Asks for `source_proven` with every reading that is Missing or not a number: needed where the user's policy
+    /// takes one of them as zero, a wasted request elsewhere.
+    #[must_use]
+    pub fn with_proof_of_absence(self) -> Self {
+        Self(Arc::new(Planned {
+            proof_of_absence: true,
+            ..Arc::unwrap_or_clone(self.0)
+        }))
+    }
+
+    /// The text, as it is sent.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The plan, or the sentence that says why this query cannot be probed.
+    pub fn plan(&self) -> Result<&QueryPlan, &PlanError> {
+        self.0.plan.as_ref()
+    }
+
+    /// How far back the query looks: the user's word, else the plan's, else [`LOOKBACK_DELTA`].
+    pub fn look_back(&self) -> SignedDuration {
+        let planned = || self.0.plan.as_ref().ok().map(|plan| plan.look_back);
+        self.0.look_back.or_else(planned).unwrap_or(LOOKBACK_DELTA)
+    }
+
+    /// [`Self::look_back`] in whole seconds, rounded up.
+    pub fn look_back_seconds(&self) -> Seconds {
+        let millis = self.look_back().as_millis().max(0).unsigned_abs();
+        Seconds::new(u32::try_from(millis.div_ceil(1000)).unwrap_or(u32::MAX))
+    }
+
+    /// The user's own word on the look-back.
+    pub(crate) fn look_back_override(&self) -> Option<SignedDuration> {
+        self.0.look_back
+    }
+
+    pub(crate) fn shared_text(&self) -> Arc<str> {
+        Arc::clone(&self.0.text)
+    }
+
+    pub(crate) fn wants_proof_of_absence(&self) -> bool {
+        self.0.proof_of_absence
+    }
+}
+
+fn parse(text: &str) -> Result<QueryPlan, PlanError> {
+    let expression = promql_parser::parser::parse(text).map_err(|_| PlanError::NotUnderstood)?;
+    let leaves = leaves::of(&expression)?;
+    let look_back = leaves
+        .iter()
+        .map(|leaf| leaf.look_back)
+        .max()
+        .ok_or(PlanError::NoSeries)?;
+    Ok(QueryPlan { leaves, look_back })
+}
+
+/// Runs a parser where it may recurse. The parser panics on a few texts (`x[1e99]` overflows its duration); that is a
+/// text not understood, not a fault of ours.
+fn on_the_parser_thread(text: &str, parse: fn(&str) -> Result<QueryPlan, PlanError>) -> Result<QueryPlan, PlanError> {
+    let guarded = || panic::catch_unwind(|| parse(text)).unwrap_or(Err(PlanError::NotUnderstood));
+    thread::scope(|scope| {
+        let thread = thread::Builder::new()
+            .name("promql".into())
+            .stack_size(PARSER_STACK_BYTES);
+        match thread.spawn_scoped(scope, guarded) {
+            Ok(parser) => parser.join().unwrap_or(Err(PlanError::NotUnderstood)),
+            Err(_) => Err(PlanError::NotUnderstood),
+        }
+    })
+}

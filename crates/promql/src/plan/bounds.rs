@@ -1,0 +1,111 @@
+//! What a text may be at most, told from the text alone, before any parser sees it (R5a).
+//!
+//! A recursive tree is as deep as brackets and operators make it: `-` 4,000 times aborts a process on a 2 MiB stack.
+//! The count here is deliberately simple and errs on the high side; the parser's thread has room for any text of
+//! [`MAX_BYTES`], so a miscount costs nothing but time.
+
+use super::PlanError;
+
+/// Longest text in bytes; the schema of `prometheus.query` has the same bound in characters.
+pub const MAX_BYTES: usize = 4096;
+/// Deepest nesting of `(`, `[` and `{`. Prometheus' own parser slows down worse than linearly on nested brackets.
+pub const MAX_NESTING: usize = 100;
+/// Most operators, unary and binary together. 4096 bytes of `a + b + …` with names of real length stay below it.
+pub const MAX_OPERATORS: usize = 500;
+
+/// Binary operators written as words (`promql/parser/lex.go`), whatever their case.
+const WORD_OPERATORS: [&str; 4] = ["and", "or", "unless", "atan2"];
+
+/// Checks all three bounds.
+pub(super) fn check(text: &str) -> Result<(), PlanError> {
+    if text.len() > MAX_BYTES {
+        return Err(PlanError::TooLong { bytes: text.len() });
+    }
+    let shape = Shape::of(text);
+    if shape.deepest > MAX_NESTING {
+        return Err(PlanError::TooNested { depth: shape.deepest });
+    }
+    if shape.operators > MAX_OPERATORS {
+        return Err(PlanError::TooManyOperators {
+            operators: shape.operators,
+        });
+    }
+    Ok(())
+}
+
+/// How deep and how long a text could make a tree.
+#[derive(Debug, Default)]
+struct Shape {
+    depth: usize,
+    deepest: usize,
+    braces: usize,
+    operators: usize,
+}
+
+impl Shape {
+    fn of(text: &str) -> Self {
+        let mut shape = Self::default();
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            rest = match first {
+                '#' => rest.split_once('\n').map_or("", |(_, after)| after),
+                '"' | '\'' | '`' => after_string(&rest[1..], first),
+                _ if is_word(first) => {
+                    let (word, after) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
+                    shape.word(word);
+                    after
+                }
+                _ => {
+                    shape.mark(first);
+                    &rest[first.len_utf8()..]
+                }
+            };
+        }
+        shape
+    }
+
+    fn word(&mut self, word: &str) {
+        if self.braces == 0
+            && WORD_OPERATORS
+                .iter()
+                .any(|operator| word.eq_ignore_ascii_case(operator))
+        {
+            self.operators += 1;
+        }
+    }
+
+    fn mark(&mut self, mark: char) {
+        match mark {
+            '(' | '[' | '{' => {
+                self.depth += 1;
+                self.deepest = self.deepest.max(self.depth);
+                self.braces += usize::from(mark == '{');
+            }
+            ')' | ']' | '}' => {
+                self.depth = self.depth.saturating_sub(1);
+                self.braces = self.braces.saturating_sub(usize::from(mark == '}'));
+            }
+            // The `=` and `!~` of label matchers add nothing to the tree.
+            '+' | '-' | '*' | '/' | '%' | '^' | '<' | '>' | '=' | '!' if self.braces == 0 => self.operators += 1,
+            _ => {}
+        }
+    }
+}
+
+/// What follows the string that has just been opened with `quote`. Raw strings know no escapes.
+fn after_string(text: &str, quote: char) -> &str {
+    let mut escaped = false;
+    for (at, character) in text.char_indices() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if quote != '`' => escaped = true,
+            _ if character == quote => return &text[at + 1..],
+            _ => {}
+        }
+    }
+    ""
+}
+
+fn is_word(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '_' | ':' | '.')
+}

@@ -1,0 +1,84 @@
+//! The verdict on a number: believed, stale or only a part (R1, R2). Pure.
+
+use autoscaler_core::{Evidence, PartialCause, Reading};
+
+use super::{Coverage, Fill, Probe, ProbeContext};
+
+/// Judges a number by what the probes of its selectors found. A reading without a number, or one that is a part
+/// already, stays what it is.
+///
+/// A number that rests on no series at all (`… or vector(0)`, with the series gone) is Missing, so that it counts as
+/// zero only where the user's `whenMissing` says so (R4).
+pub fn judge(reading: Reading, coverages: &[(Probe<'_>, Coverage)], context: &ProbeContext) -> Reading {
+    let Reading::Fresh { value, evidence: _ } = reading else {
+        return reading;
+    };
+    if coverages
+        .iter()
+        .all(|(_, coverage)| coverage.now == 0 && coverage.before == 0)
+    {
+        return Reading::Missing { source_proven: false };
+    }
+    let stale = coverages
+        .iter()
+        .filter_map(|(_, coverage)| coverage.age)
+        .max()
+        .filter(|age| *age > context.max_sample_age);
+    if let Some(age) = stale {
+        return Reading::Stale {
+            age,
+            limit: context.max_sample_age,
+        };
+    }
+    match coverages
+        .iter()
+        .find_map(|(probe, coverage)| gap(probe, coverage, context))
+    {
+        Some(cause) => Reading::Partial { value, cause },
+        None => Reading::Fresh {
+            value,
+            evidence: Evidence::Probed,
+        },
+    }
+}
+
+/// Why one selector covers only a part of the load.
+fn gap(probe: &Probe<'_>, coverage: &Coverage, context: &ProbeContext) -> Option<PartialCause> {
+    let Coverage {
+        age: _,
+        now,
+        before,
+        own_pods,
+        fill,
+    } = *coverage;
+    if now < explained(before, context) {
+        return Some(PartialCause::FewerSeries { now, before });
+    }
+    if now > 0 && probe.over_time() && (before == 0 || fill.is_some_and(is_short)) {
+        return Some(PartialCause::YoungSeries {
+            look_back: probe.look_back(),
+        });
+    }
+    let ready = context.own_pods.as_ref().map(|pods| pods.ready)?;
+    (own_pods > 0 && own_pods < u64::from(ready.get())).then_some(PartialCause::FewerPods {
+        covered: own_pods,
+        ready,
+    })
+}
+
+/// How many series there should be, given how many there were and how many replicas have gone since.
+fn explained(before: u64, context: &ProbeContext) -> u64 {
+    let now = u128::from(context.replicas.get());
+    let then = u128::from(context.replicas_before.get());
+    if now >= then {
+        return before;
+    }
+    u64::try_from(u128::from(before) * now / then).unwrap_or(before)
+}
+
+/// A range is short of samples if more than one and more than a quarter of them are lacking. One more or less is
+/// where the scrapes happen to fall; `rate()` needs two samples, so a range of the least sensible length is not judged.
+fn is_short(fill: Fill) -> bool {
+    let Fill { now, lately } = fill;
+    now.saturating_add(1) < lately && now.saturating_mul(4) < lately.saturating_mul(3)
+}

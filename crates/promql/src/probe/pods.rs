@@ -1,0 +1,74 @@
+//! Which series belong to the target's own pods, told by their names.
+
+use autoscaler_core::Replicas;
+
+/// The target's own pods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPods {
+    /// How many are Ready.
+    pub ready: Replicas,
+    /// Their namespace.
+    pub namespace: String,
+    /// Their names.
+    pub names: PodNames,
+}
+
+impl OwnPods {
+    /// Matchers that select their series. Prometheus servers of a single namespace may not label it.
+    pub(super) fn matchers(&self) -> [String; 2] {
+        let Self {
+            ready: _,
+            namespace,
+            names: PodNames(names),
+        } = self;
+        [
+            format!("namespace=~{}", quoted(&format!("({}|)", escaped(namespace)))),
+            format!("pod=~{}", quoted(names)),
+        ]
+    }
+}
+
+/// The names that a kind of workload gives its pods, as an anchored regular expression (RE2).
+///
+/// A selector is compared with the Ready pods only if it holds a series of such a pod: the requests that an ingress
+/// controller counts are labelled with the controller's pods, and say nothing about ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodNames(String);
+
+impl PodNames {
+    /// `<name>-<ordinal>`.
+    pub fn of_stateful_set(name: &str) -> Self {
+        Self(format!("{}-[0-9]+", escaped(name)))
+    }
+
+    /// `<name>-<template hash>-<random>`, the hash being at most ten characters and the random part five.
+    pub fn of_deployment(name: &str) -> Self {
+        Self(format!("{}-[a-z0-9]{{1,10}}-[a-z0-9]{{5}}", escaped(name)))
+    }
+
+    /// `<name>-<random>`.
+    pub fn of_replica_set(name: &str) -> Self {
+        Self(format!("{}-[a-z0-9]{{5}}", escaped(name)))
+    }
+}
+
+/// Names of Kubernetes objects hold letters, digits, `-` and `.`, of which only the dot means something to RE2; what
+/// is none of these stands for itself too.
+fn escaped(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for character in name.chars() {
+        if !character.is_ascii_alphanumeric() && character != '-' {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text
+}
+
+/// A PromQL string.
+fn quoted(text: &str) -> String {
+    format!(
+        "\"{}\"",
+        text.replace('\\', r"\\").replace('"', "\\\"").replace('\n', "\\n")
+    )
+}
