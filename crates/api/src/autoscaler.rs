@@ -18,6 +18,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{MAX_API_VERSION, MAX_DAY_SECONDS, MAX_INTERVAL_SECONDS, MAX_KIND, MAX_METRICS, MAX_OBJECT_NAME};
+
 use crate::{Behavior, Metric, MetricAutoscalerStatus};
 
 /// What is scaled, between which counts, by which metrics.
@@ -139,7 +141,7 @@ pub struct MetricAutoscalerSpec {
     /// Seconds from one evaluation to the next: 1 to 3600, default 15. The operator may be set to a higher minimum
     /// (--min-interval), and says so in the status. Below the scrape interval of the metrics nothing is gained.
     #[serde(default = "fifteen")]
-    #[schemars(range(min = 1, max = 3600))]
+    #[schemars(range(min = 1, max = MAX_INTERVAL_SECONDS))]
     pub interval_seconds: i32,
 
     /// What the operator does with its decisions. Default Active.
@@ -153,10 +155,9 @@ pub struct MetricAutoscalerSpec {
     /// The metrics that decide, 1 to 8 of them. Each proposes a number of replicas; the largest proposal wins. While any
     /// of them cannot be read, the target may grow but not shrink.
     ///
-    /// Example, 100 messages a second per replica:
-    ///
-    /// - name: publish-rate, prometheus: {query: 'sum(rate(mqtt_publish_received[1m]))'}, target: {averageValue: 100}
-    #[schemars(length(min = 1, max = 8))]
+    /// Example, 100 messages a second per replica: {name: publish-rate, prometheus: {query:
+    /// 'sum(rate(mqtt_publish_received[1m]))'}, target: {averageValue: 100}}
+    #[schemars(length(min = 1, max = MAX_METRICS))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub metrics: Vec<Metric>,
 
@@ -189,19 +190,19 @@ pub struct MetricAutoscalerSpec {
 )]
 pub struct ScaleTargetRef {
     /// API group and version of the target, such as apps/v1.
-    #[schemars(length(min = 1, max = 317))]
+    #[schemars(length(min = 1, max = MAX_API_VERSION))]
     #[x_kube(validation = Rule::new("self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[a-z]([-a-z0-9]*[a-z0-9])?$')")
         .message("apiVersion must be an API group and a version, such as apps/v1"))]
     pub api_version: String,
 
     /// Kind of the target, such as Deployment or StatefulSet. It must have a scale subresource.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(min = 1, max = MAX_KIND))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?$')")
         .message("kind must be the name of a kind, such as Deployment or StatefulSet"))]
     pub kind: String,
 
     /// Name of the target, in the namespace of the MetricAutoscaler.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = MAX_OBJECT_NAME))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
         .message("name must be the name of an object: lower case letters, digits, '-' and '.', with a letter or digit first and last"))]
     pub name: String,
@@ -225,13 +226,13 @@ pub enum Mode {
 pub struct Cooldown {
     /// After a growth, seconds in which the target does not grow again: 0 to 86400, default 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 86400))]
+    #[schemars(range(min = 0, max = MAX_DAY_SECONDS))]
     pub scale_up_seconds: Option<i32>,
 
     /// After any change of size, a growth or one by hand too, seconds in which the target does not shrink: 0 to 86400,
     /// default 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 86400))]
+    #[schemars(range(min = 0, max = MAX_DAY_SECONDS))]
     pub scale_down_seconds: Option<i32>,
 }
 
@@ -240,7 +241,7 @@ pub struct Cooldown {
 #[serde(rename_all = "camelCase")]
 pub struct Fallback {
     /// After so many seconds in which no metric could be read the fallback applies: 1 to 86400.
-    #[schemars(range(min = 1, max = 86400))]
+    #[schemars(range(min = 1, max = MAX_DAY_SECONDS))]
     pub after_seconds: i32,
 
     /// While the fallback applies, the target has at least so many replicas: 1 to maxReplicas. A larger target keeps its

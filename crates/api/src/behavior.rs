@@ -12,6 +12,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{MAX_PERIOD_SECONDS, MAX_POLICIES, MAX_WINDOW_SECONDS};
+
 use crate::IntOrQuantity;
 use crate::quantity::{NOT_NEGATIVE_MESSAGE, NOT_NEGATIVE_RULE};
 
@@ -35,19 +37,20 @@ pub struct ScalingRules {
     /// Seconds of past recommendations that are considered: 0 to 3600. Growing goes only as far as the lowest of them,
     /// shrinking only as far as the highest. Default: 0 for scaleUp, 300 for scaleDown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 3600))]
+    #[schemars(range(min = 0, max = MAX_WINDOW_SECONDS))]
     pub stabilization_window_seconds: Option<i32>,
 
     /// Which policy counts when there are several: the one that allows the most change (Max), the least change (Min), or
     /// none, so that the size never changes in this direction (Disabled). Default Max.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "SelectPolicy")]
     pub select_policy: Option<SelectPolicy>,
 
     /// How much the size may change within a period, 1 to 16 policies. Left out, the defaults of the direction apply.
     ///
     /// Example, at most one pod a minute: [{type: Pods, value: 1, periodSeconds: 60}]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = MAX_POLICIES))]
     #[x_kube(validation = Rule::new("size(self) > 0")
         .message("policies must hold at least one policy: leave the field out for the default, or set selectPolicy: Disabled for no change in this direction"))]
     pub policies: Option<Vec<ScalingPolicy>>,
@@ -72,7 +75,7 @@ pub struct ScalingPolicy {
     pub value: i32,
 
     /// Length of the period in seconds: 1 to 1800.
-    #[schemars(range(min = 1, max = 1800))]
+    #[schemars(range(min = 1, max = MAX_PERIOD_SECONDS))]
     pub period_seconds: i32,
 }
 

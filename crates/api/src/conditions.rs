@@ -22,7 +22,8 @@ pub enum ConditionType {
     ScalingActive,
     /// The target's size can be read and written. Good when True.
     AbleToScale,
-    /// The size is not the one that the metrics ask for. Good when False, though True is often no fault.
+    /// A bound, a policy or a lock keeps the size from what the metrics ask for. Good when False, though True is often
+    /// no fault.
     ScalingLimited,
 }
 
@@ -51,7 +52,9 @@ impl ConditionType {
             Self::Ready => "The spec is valid, the target is found and ours alone, and some metric can be read.",
             Self::ScalingActive => "Metrics are turned into a size for the target.",
             Self::AbleToScale => "The target's size can be read and written.",
-            Self::ScalingLimited => "The size is not the one that the metrics ask for.",
+            Self::ScalingLimited => {
+                "A bound, a policy or a lock keeps the size from what the metrics ask for; often no fault."
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! - [`MetricAutoscaler`]: the resource; its doc comments are the text of `kubectl explain`.
 //! - [`conditions`]: every condition type and reason, with what it means and what to do.
+//! - [`parse`]: from an object off the wire to the resource, one bad object at a time.
 //! - [`convert`]: from what was written to the core's policy, or an error that names the field.
 //! - [`schema`]: the `CustomResourceDefinition` exactly as it is installed.
 //!
@@ -10,13 +11,21 @@
 pub mod autoscaler;
 pub mod behavior;
 pub mod conditions;
+pub mod convert;
+pub mod error;
+pub mod limits;
 pub mod metric;
+pub mod parse;
 pub mod quantity;
+pub mod schema;
 pub mod status;
 
 pub use autoscaler::{Cooldown, Fallback, MetricAutoscaler, MetricAutoscalerSpec, Mode, ScaleTargetRef};
 pub use behavior::{Behavior, PolicyType, ScalingPolicy, ScalingRules, SelectPolicy};
+pub use convert::policy;
+pub use error::SpecError;
 pub use metric::{Metric, MetricTarget, PrometheusQuery, WhenMissing, WhenNan};
+pub use parse::{Parsed, parse};
 pub use quantity::IntOrQuantity;
 pub use status::{MetricAutoscalerStatus, MetricStatus};
 

@@ -9,9 +9,12 @@
     reason = "kubectl explain shows this text as it stands, without Markdown"
 )]
 
+use autoscaler_core::Seconds;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::limits::{MAX_DAY_SECONDS, MAX_METRIC_NAME, MAX_QUERY};
 
 use crate::IntOrQuantity;
 use crate::quantity::{POSITIVE_MESSAGE, POSITIVE_RULE};
@@ -23,7 +26,7 @@ use crate::quantity::{POSITIVE_MESSAGE, POSITIVE_RULE};
 pub struct Metric {
     /// Name of the metric, unique in the list; status, events and the operator's own metrics refer to it. A DNS label of
     /// at most 63 characters, such as publish-rate.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(min = 1, max = MAX_METRIC_NAME))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')")
         .message("name must be a DNS label: lower case letters, digits and '-', with a letter or digit first and last"))]
     pub name: String,
@@ -41,6 +44,7 @@ pub struct Metric {
     /// answered for one look-back of the query and scrapes targets (it has an up series). Ignore: the metric does not
     /// take part in the decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WhenMissing")]
     pub when_missing: Option<WhenMissing>,
 
     /// What it means when the query answers NaN or an infinity, such as 0/0 of a ratio at rest. Default Hold.
@@ -48,6 +52,7 @@ pub struct Metric {
     /// Hold: nothing is known, so the target may not shrink. Zero: there is no load, believed under the same conditions
     /// as for whenMissing.
     #[serde(default, rename = "whenNaN", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WhenNan")]
     pub when_nan: Option<WhenNan>,
 }
 
@@ -60,22 +65,38 @@ pub struct PrometheusQuery {
     /// a rate.
     ///
     /// Example: sum(rate(http_requests_total{namespace="shop",service="cart"}[1m]))
-    #[schemars(length(min = 1, max = 4096))]
+    #[schemars(length(min = 1, max = MAX_QUERY))]
     pub query: String,
 
     /// Before a change of size the newest sample behind the query may be at most so many seconds old, else the reading is
-    /// Stale and the target may not shrink: 1 to 86400. Set it to a few scrape intervals. Default: no limit besides the
-    /// query's own look-back.
+    /// Stale and the target may not shrink: 1 to 86400. A few scrape intervals are a good choice. Default: as far as the
+    /// query looks back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 86400))]
+    #[schemars(range(min = 1, max = MAX_DAY_SECONDS))]
     pub max_sample_age_seconds: Option<i32>,
 
     /// How far back the query looks, in seconds: 1 to 86400. Default: read from the query, as the longest range in it with
     /// its offsets, or 300 without a range. Set it only if the query names a recording rule, behind which the range is
     /// hidden.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 86400))]
+    #[schemars(range(min = 1, max = MAX_DAY_SECONDS))]
     pub look_back_seconds: Option<i32>,
+}
+
+impl PrometheusQuery {
+    /// The oldest age at which the newest sample may back a change of size: as given, else as far as the query looks back.
+    pub fn max_sample_age(&self, look_back: Seconds) -> Seconds {
+        self.max_sample_age_seconds
+            .and_then(|given| u32::try_from(given).ok())
+            .map_or(look_back, Seconds::new)
+    }
+
+    /// The look-back that the user gives, in place of the one read from the query.
+    pub fn look_back(&self) -> Option<Seconds> {
+        self.look_back_seconds
+            .and_then(|given| u32::try_from(given).ok())
+            .map(Seconds::new)
+    }
 }
 
 /// What a metric is compared with: exactly one of value and averageValue.

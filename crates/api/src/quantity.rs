@@ -10,6 +10,8 @@ use autoscaler_core::quantity::ParseQuantityError;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::limits::MAX_QUANTITY;
+
 /// What the API server demands of a target.
 pub const POSITIVE_RULE: &str = "isQuantity(string(self)) && sign(quantity(string(self))) > 0 && !quantity(string(self)).isGreaterThan(quantity('1E'))";
 /// What it says otherwise.
@@ -110,6 +112,6 @@ impl JsonSchema for IntOrQuantity {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         // Without maxLength the rules on quantities are over the API server's cost budget.
-        json_schema!({ "x-kubernetes-int-or-string": true, "maxLength": 32 })
+        json_schema!({ "x-kubernetes-int-or-string": true, "maxLength": MAX_QUANTITY })
     }
 }

@@ -5,7 +5,8 @@
 //! people are lists of one-line strings. `summary` and `targets` come last, right above the events.
 //!
 //! Times are absolute, so that nothing moves by itself (R24), and in whole seconds, as Kubernetes writes them; the times
-//! that decisions rest on live inside `history`, with milliseconds (R17).
+//! that decisions rest on live inside `history`, with milliseconds (R17). The operator applies the status whole, from the one
+//! struct below: a field left out of a server-side apply is deleted (R21).
 
 #![expect(
     unreachable_pub,
@@ -21,6 +22,8 @@ use kube::KubeSchema;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{MAX_METRIC_NAME, MAX_METRICS};
+
 /// Longest `summary` in characters.
 pub const MAX_SUMMARY: usize = 1024;
 /// Longest `targets` in characters.
@@ -34,8 +37,7 @@ pub const MAX_HISTORY: usize = 8192;
 /// Longest `message` of a condition in characters, as in every Kubernetes condition.
 pub const MAX_CONDITION_MESSAGE: usize = 32_768;
 
-/// What was measured, what was wanted, what limited it, and when it may act next. Written by the operator, whole, from
-/// one struct (R21).
+/// What was measured, what was wanted, what limited it, and when it may act next. Written by the operator alone.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricAutoscalerStatus {
@@ -47,7 +49,7 @@ pub struct MetricAutoscalerStatus {
 
     /// Each metric as it was read last, in the order of the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(length(max = MAX_METRICS))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub current_metrics: Vec<MetricStatus>,
 
@@ -57,7 +59,7 @@ pub struct MetricAutoscalerStatus {
 
     /// The last five decisions that changed something, one line each, newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 5), inner(length(max = 1024)))]
+    #[schemars(length(max = MAX_DECISIONS), inner(length(max = MAX_DECISION)))]
     pub decisions: Vec<String>,
 
     /// Replicas decided. It differs from currentReplicas while a change is on its way, is refused, or mode is DryRun.
@@ -66,7 +68,7 @@ pub struct MetricAutoscalerStatus {
 
     /// What the operator must remember across a restart: past recommendations and changes, in a compact form of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 8192))]
+    #[schemars(length(max = MAX_HISTORY))]
     pub history: Option<String>,
 
     /// Replicas of the target when this status was written, to notice a change made while the operator was away.
@@ -94,7 +96,7 @@ pub struct MetricAutoscalerStatus {
 
     /// The state in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024))]
+    #[schemars(length(max = MAX_SUMMARY))]
     pub summary: Option<String>,
 
     /// UID of the target that the history belongs to: a target deleted and created again starts afresh.
@@ -104,7 +106,7 @@ pub struct MetricAutoscalerStatus {
 
     /// Each metric as value/target, such as 173/100 (avg), for the column of kubectl get.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512))]
+    #[schemars(length(max = MAX_TARGETS))]
     pub targets: Option<String>,
 }
 
@@ -113,7 +115,7 @@ pub struct MetricAutoscalerStatus {
 #[serde(rename_all = "camelCase")]
 pub struct MetricStatus {
     /// Name of the metric in the spec.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(min = 1, max = MAX_METRIC_NAME))]
     pub name: String,
 
     /// Replicas that this metric alone asks for. Absent if it could not be read.

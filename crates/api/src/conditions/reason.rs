@@ -66,7 +66,7 @@ reasons! {
     /// The metrics ask for more replicas, but a lower recommendation within the stabilization window holds the size.
     SCALE_UP_STABILIZED = "ScaleUpStabilized", &[(AbleToScale, True)],
         "Wait for the window to pass. To grow sooner, lower behavior.scaleUp.stabilizationWindowSeconds.";
-    /// The size is the one that the metrics ask for.
+    /// Nothing but the stabilization window stands between the size and what the metrics ask for.
     DESIRED_WITHIN_RANGE = "DesiredWithinRange", &[(ScalingLimited, False)], "";
     /// Nothing has been evaluated yet, or there is nothing to evaluate.
     NOT_EVALUATED = "NotEvaluated",

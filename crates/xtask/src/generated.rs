@@ -1,0 +1,34 @@
+//! Every generated file: its path and its text. Pure: nothing is written here.
+
+mod definition;
+mod fields;
+mod reasons;
+
+use anyhow::Result;
+
+/// One file.
+pub(crate) struct Generated {
+    /// Its path from the root of the repository.
+    pub path: &'static str,
+    /// Its whole text.
+    pub text: String,
+}
+
+/// All of them.
+pub(crate) fn all() -> Result<Vec<Generated>> {
+    let definition = autoscaler_api::schema::custom_resource_definition();
+    Ok(vec![
+        Generated {
+            path: "crds/metricautoscaler.dev_metricautoscalers.yaml",
+            text: definition::yaml(&definition)?,
+        },
+        Generated {
+            path: "docs/reference/metricautoscaler.md",
+            text: fields::markdown(&definition)?,
+        },
+        Generated {
+            path: "docs/reference/reasons.md",
+            text: reasons::markdown(),
+        },
+    ])
+}
