@@ -131,11 +131,11 @@ pub struct MetricAutoscalerSpec {
     /// The target never has fewer replicas than this, whatever the metrics say. At least 1, default 1. A target that a
     /// person has scaled to 0 is left alone: 0 means paused.
     #[serde(default = "one")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = i32::MAX))]
     pub min_replicas: i32,
 
     /// The target never has more replicas than this, whatever the metrics say. At least minReplicas.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = i32::MAX))]
     pub max_replicas: i32,
 
     /// Seconds from one evaluation to the next: 1 to 3600, default 15. The operator may be set to a higher minimum
@@ -190,19 +190,19 @@ pub struct MetricAutoscalerSpec {
 )]
 pub struct ScaleTargetRef {
     /// API group and version of the target, such as apps/v1.
-    #[schemars(length(min = 1, max = MAX_API_VERSION))]
+    #[schemars(length(max = MAX_API_VERSION))]
     #[x_kube(validation = Rule::new("self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[a-z]([-a-z0-9]*[a-z0-9])?$')")
         .message("apiVersion must be an API group and a version, such as apps/v1"))]
     pub api_version: String,
 
     /// Kind of the target, such as Deployment or StatefulSet. It must have a scale subresource.
-    #[schemars(length(min = 1, max = MAX_KIND))]
+    #[schemars(length(max = MAX_KIND))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?$')")
         .message("kind must be the name of a kind, such as Deployment or StatefulSet"))]
     pub kind: String,
 
     /// Name of the target, in the namespace of the MetricAutoscaler.
-    #[schemars(length(min = 1, max = MAX_OBJECT_NAME))]
+    #[schemars(length(max = MAX_OBJECT_NAME))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
         .message("name must be the name of an object: lower case letters, digits, '-' and '.', with a letter or digit first and last"))]
     pub name: String,
@@ -246,7 +246,7 @@ pub struct Fallback {
 
     /// While the fallback applies, the target has at least so many replicas: 1 to maxReplicas. A larger target keeps its
     /// size.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = i32::MAX))]
     pub min_replicas: i32,
 }
 

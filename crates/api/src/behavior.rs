@@ -71,7 +71,7 @@ pub struct ScalingPolicy {
     pub r#type: PolicyType,
 
     /// How many pods or percent: at least 1.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = i32::MAX))]
     pub value: i32,
 
     /// Length of the period in seconds: 1 to 1800.

@@ -26,7 +26,7 @@ use crate::quantity::{POSITIVE_MESSAGE, POSITIVE_RULE};
 pub struct Metric {
     /// Name of the metric, unique in the list; status, events and the operator's own metrics refer to it. A DNS label of
     /// at most 63 characters, such as publish-rate.
-    #[schemars(length(min = 1, max = MAX_METRIC_NAME))]
+    #[schemars(length(max = MAX_METRIC_NAME))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')")
         .message("name must be a DNS label: lower case letters, digits and '-', with a letter or digit first and last"))]
     pub name: String,

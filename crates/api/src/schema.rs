@@ -2,7 +2,9 @@
 //!
 //! - An optional field is neither `nullable` nor has `null` among its values: then the API server prunes an explicit null
 //!   and applies the default, as it does for its own kinds.
-//! - Bounds that are whole numbers are written as such.
+//! - Bounds that are whole numbers are written as such, and an integer that has them has no format besides: the server
+//!   would say "Checked value must be of type integer with format int32" where the bound is a sentence.
+//! - The items of a list are described by the list: `kubectl explain` prints one text behind the other.
 //! - Descriptions are paragraphs, not lines of source code.
 
 use kube::CustomResourceExt;
@@ -23,6 +25,12 @@ fn smooth(value: &mut Value) {
         Value::Object(fields) => {
             if fields.get("nullable") == Some(&Value::Bool(true)) {
                 fields.shift_remove("nullable");
+            }
+            if fields.contains_key("maximum") {
+                fields.shift_remove("format");
+            }
+            if let Some(Value::Object(items)) = fields.get_mut("items") {
+                items.shift_remove("description");
             }
             for (key, field) in fields.iter_mut() {
                 match (key.as_str(), &mut *field) {

@@ -21,18 +21,20 @@ pub(super) fn markdown(definition: &Value) -> Result<String> {
     let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
     let mut text = INTRODUCTION.to_owned();
     for part in ["spec", "status"] {
-        section(&mut text, part, &schema["properties"][part])?;
+        let object = &schema["properties"][part];
+        section(&mut text, part, object, object)?;
     }
     Ok(text)
 }
 
-/// One object: its text, a table of its fields, what else must hold, and then the objects inside it.
-fn section(text: &mut String, path: &str, object: &Value) -> Result<()> {
+/// One object: its text (or that of the list it stands in), a table of its fields, what else must hold, and then the
+/// objects inside it.
+fn section(text: &mut String, path: &str, described: &Value, object: &Value) -> Result<()> {
     let properties = object["properties"]
         .as_object()
         .with_context(|| format!("{path} has no fields"))?;
     writeln!(text, "\n## {path}\n")?;
-    if let Some(description) = object["description"].as_str() {
+    if let Some(description) = described["description"].as_str() {
         writeln!(text, "{description}\n")?;
     }
     writeln!(
@@ -52,9 +54,9 @@ fn section(text: &mut String, path: &str, object: &Value) -> Result<()> {
     rules(text, object, properties)?;
     for (name, field) in properties {
         if field["properties"].is_object() {
-            section(text, &format!("{path}.{name}"), field)?;
+            section(text, &format!("{path}.{name}"), field, field)?;
         } else if field["items"]["properties"].is_object() {
-            section(text, &format!("{path}.{name}[]"), &field["items"])?;
+            section(text, &format!("{path}.{name}[]"), field, &field["items"])?;
         }
     }
     Ok(())

@@ -1,0 +1,6 @@
+//! The suite against a real API server: what it refuses, and what the operator does with what it accepts.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
+
+mod admission;
+mod shared;

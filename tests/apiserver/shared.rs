@@ -1,0 +1,41 @@
+//! What the tests of this binary share: one control plane, with our definition installed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use autoscaler_api::MetricAutoscaler;
+use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
+use autoscaler_testkit::wait::eventually;
+use kube::Api;
+use kube::api::ListParams;
+use tokio::sync::OnceCell;
+
+/// The control plane, started by whoever asks first. Each test takes a namespace and a client of its own.
+pub(crate) async fn plane() -> &'static ControlPlane {
+    static PLANE: OnceCell<ControlPlane> = OnceCell::const_new();
+    PLANE
+        .get_or_init(|| async {
+            let plane = ControlPlane::start(PlaneOptions::default().with_ready_pods())
+                .await
+                .unwrap();
+            plane.apply_file(&definition_file()).await.unwrap();
+            let autoscalers: Api<MetricAutoscaler> = Api::all(plane.client_as_admin());
+            let one = ListParams::default().limit(1);
+            eventually("the definition is served", Duration::from_secs(30), || {
+                autoscalers.list(&one)
+            })
+            .await;
+            plane
+        })
+        .await
+}
+
+/// The definition as it is released.
+pub(crate) fn definition_file() -> PathBuf {
+    repository().join("crds/metricautoscaler.dev_metricautoscalers.yaml")
+}
+
+/// The root of the repository.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
