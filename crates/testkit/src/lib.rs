@@ -11,14 +11,20 @@
 pub mod audit;
 pub mod binaries;
 pub mod certificates;
+pub mod exporter;
+pub mod fault_proxy;
 pub mod plane;
 pub mod ports;
 pub mod process;
+pub mod prometheus;
 pub mod tcp_proxy;
 pub mod wait;
 
 mod background;
+mod component;
 mod http;
+mod http_server;
 mod listener;
+mod scratch;
 
 pub use http::install_crypto_provider;

@@ -6,7 +6,6 @@
 
 mod access;
 mod commands;
-mod component;
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,15 +18,15 @@ use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::{Client, Config};
-use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 
-pub use component::Component;
+pub use crate::component::Component;
 
 use crate::binaries::{BinaryError, Program, locate_all};
 use crate::certificates::{CertificateError, Certificates};
 use crate::ports::free_address;
-use crate::process::{Janitor, ProcessError};
+use crate::process::ProcessError;
+use crate::scratch::Scratch;
 use access::{Access, User};
 use commands::Commands;
 
@@ -130,8 +129,7 @@ pub struct ControlPlane {
     access: Access,
     kubectl: PathBuf,
     namespaces: AtomicU32,
-    directory: PathBuf,
-    _janitor: Option<Janitor>,
+    scratch: Scratch,
 }
 
 impl ControlPlane {
@@ -156,17 +154,12 @@ impl ControlPlane {
             Default::default()
         };
 
-        let directory = TempDir::with_prefix("testkit-plane-")?;
-        let janitor = if keep() {
-            None
-        } else {
-            Some(Janitor::watch(directory.path())?)
-        };
-        let directory = directory.keep();
+        let scratch = Scratch::new("testkit-plane-")?;
+        let directory = scratch.path();
         let certificates = Certificates::generate(&directory.join("pki"))?;
-        let access = Access::create(&directory, certificates, free_address())?;
+        let access = Access::create(directory, certificates, free_address())?;
         let commands = Commands {
-            directory: &directory,
+            directory,
             access: &access,
         };
 
@@ -198,8 +191,7 @@ impl ControlPlane {
             access,
             kubectl,
             namespaces,
-            directory,
-            _janitor: janitor,
+            scratch,
         };
         plane.settle().await?;
         Ok(plane)
@@ -317,12 +309,12 @@ impl ControlPlane {
 
     /// Where the API server notes every request: see [`crate::audit`].
     pub fn audit_log_path(&self) -> PathBuf {
-        commands::audit_log(&self.directory)
+        commands::audit_log(self.scratch.path())
     }
 
     /// Logs, keys and data of the plane.
     pub fn directory(&self) -> &Path {
-        &self.directory
+        self.scratch.path()
     }
 
     /// Runs kubectl as the admin.
@@ -337,7 +329,7 @@ impl ControlPlane {
         // Its discovery cache would otherwise be in the home directory, and shared with real clusters.
         command
             .env("KUBECONFIG", self.kubeconfig_path())
-            .env("KUBECACHEDIR", self.directory.join("kubectl-cache"));
+            .env("KUBECACHEDIR", self.scratch.path().join("kubectl-cache"));
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -380,9 +372,4 @@ impl ControlPlane {
             stderr: output.stderr.trim().to_owned(),
         })
     }
-}
-
-/// For people who want to read the logs afterwards.
-pub(crate) fn keep() -> bool {
-    std::env::var_os("TESTKIT_KEEP").is_some_and(|value| !value.is_empty())
 }

@@ -6,6 +6,7 @@ use std::io;
 use anyhow::Context;
 use autoscaler_testkit::binaries::{Program, locate};
 use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
+use autoscaler_testkit::prometheus::{Prometheus, PrometheusOptions};
 use clap::Parser;
 use tokio::sync::oneshot;
 
@@ -15,7 +16,7 @@ use tokio::sync::oneshot;
 enum Command {
     /// Find or build every program and print where it is.
     Binaries,
-    /// Start a control plane whose pods become Ready, and stay until Ctrl-C or the end of standard input.
+    /// Start a control plane whose pods become Ready, and a Prometheus, and stay until Ctrl-C or the end of standard input.
     Up,
 }
 
@@ -37,6 +38,7 @@ fn binaries() -> anyhow::Result<()> {
 
 async fn up() -> anyhow::Result<()> {
     let plane = ControlPlane::start(PlaneOptions::default().with_ready_pods()).await?;
+    let prometheus = Prometheus::start(PrometheusOptions::default()).await?;
     println!("export KUBECONFIG={}", plane.kubeconfig_path().display());
     println!(
         "# API server: https://{}   logs: {}",

@@ -7,9 +7,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::component::Probe;
 use crate::http::client;
 use crate::plane::access::{Access, User};
-use crate::plane::component::Probe;
 use crate::process::ProcessSpec;
 
 /// Level Metadata says who asked what and what the answer was, without bodies. Stage `RequestReceived` would double every line.

@@ -1,4 +1,4 @@
-//! Answers: is this part of the plane up, and how does a test stop, freeze or restart it?
+//! Answers: is this server up, and how does a test stop, freeze or restart it?
 //!
 //! A component keeps its arguments, ports and files through any number of restarts.
 
@@ -19,10 +19,10 @@ const GRACE: Duration = Duration::from_secs(15);
 
 /// How a component shows that it serves.
 #[derive(Debug)]
-pub(super) struct Probe {
-    pub(super) request: RequestBuilder,
+pub(crate) struct Probe {
+    pub(crate) request: RequestBuilder,
     /// Must be in the answer: proof that not a stranger on the same port is talking.
-    pub(super) contains: String,
+    pub(crate) contains: String,
 }
 
 impl Probe {
@@ -37,7 +37,7 @@ impl Probe {
     }
 }
 
-/// One program of the control plane.
+/// One server: a program of the control plane, or Prometheus.
 #[derive(Debug)]
 pub struct Component {
     spec: ProcessSpec,
@@ -47,7 +47,7 @@ pub struct Component {
 
 impl Component {
     /// Starts the program without waiting for it.
-    pub(super) fn spawn(spec: ProcessSpec, probe: Probe) -> Result<Self, ProcessError> {
+    pub(crate) fn spawn(spec: ProcessSpec, probe: Probe) -> Result<Self, ProcessError> {
         let process = Mutex::new(Arc::new(Process::spawn(&spec)?));
         Ok(Self { spec, probe, process })
     }
