@@ -27,9 +27,9 @@ pub const MAX_LEAVES: usize = 16;
 /// Durations beyond this are not planned with (Prometheus' own end at 292 years).
 pub const MAX_LOOK_BACK: SignedDuration = SignedDuration::from_hours(366 * 24);
 
-/// The parser, its check of types and the drop of its tree recurse. Any text of [`bounds::MAX_BYTES`] fits in this
-/// stack, in debug builds too, which a test shows without the other bounds. Untouched pages cost nothing.
-const PARSER_STACK_BYTES: usize = 64 << 20;
+/// The parser, its check of types and the drop of its tree recurse. A quarter of this is enough for any text of
+/// [`bounds::MAX_BYTES`], in debug builds too, which a test shows without the other bounds. Untouched pages cost nothing.
+const PARSER_STACK_BYTES: usize = 32 << 20;
 
 /// Why a query cannot be planned, as the sentence to show.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -12,6 +12,8 @@ use crate::plan::{LOOKBACK_DELTA, Leaf, duration_text, offset_text};
 
 mod judge;
 mod pods;
+#[cfg(test)]
+mod tests;
 
 pub use judge::judge;
 pub use pods::{OwnPods, PodNames};
@@ -149,6 +151,10 @@ impl<'a> Probe<'a> {
             .map(SignedDuration::try_from_secs_f64)
             .transpose()
             .map_err(|_| malformed())?;
+        // Series without an age would pass for fresh: no probe, no change.
+        if age.is_none() && now > 0 {
+            return Err(malformed());
+        }
         Ok(Coverage {
             age,
             now,
