@@ -32,8 +32,10 @@ pub const MAX_TARGETS: usize = 512;
 pub const MAX_DECISIONS: usize = 5;
 /// Longest line of `decisions` in characters.
 pub const MAX_DECISION: usize = 1024;
-/// Longest `history` in characters.
-pub const MAX_HISTORY: usize = 8192;
+/// Longest `history` in characters. The largest that the core can write, else a status would be refused for ever: two
+/// windows of 64 runs of 46 characters, 64 changes of 39, two marks of 80 for each of 8 metrics, and a few words, 9,800
+/// in all. With counts of up to four digits it stays below 8,192.
+pub const MAX_HISTORY: usize = 12_288;
 /// Longest `message` of a condition in characters, as in every Kubernetes condition.
 pub const MAX_CONDITION_MESSAGE: usize = 32_768;
 
@@ -202,4 +204,42 @@ fn conditions(_: &mut SchemaGenerator) -> Schema {
             },
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use autoscaler_core::History;
+
+    use super::*;
+
+    /// The largest history that the core keeps, in the core's own text form.
+    fn largest_history() -> String {
+        let (count, time) = (i32::MAX, 9_999_999_999_999_i64);
+        let run = |mark: char, at: i64| format!(" {mark}{}-{count}@{at}+3600000", count - 1);
+        let runs = |mark| {
+            (0..64)
+                .map(|age| run(mark, time - 64 * 3_700_000 + age * 3_700_000))
+                .collect::<String>()
+        };
+        let changes: String = (0..64)
+            .map(|age| format!(" c{count}>{}@{}o", count - 1, time - 64 + age))
+            .collect();
+        let marks: String = (0..8)
+            .map(|metric| format!("{metric}{}", "x".repeat(MAX_METRIC_NAME - 1)))
+            .map(|name| format!(" b@{time}={name} l@{time}={name}"))
+            .collect();
+        format!(
+            "1 acting{}{}{changes} x@{time} n@{time} h@{time}{marks}",
+            runs('d'),
+            runs('u')
+        )
+    }
+
+    #[test]
+    fn the_largest_history_fits() {
+        let text = largest_history();
+        let encoded = History::decode(&text).unwrap().encode();
+        assert!(encoded.len() > 9_000, "not the largest: {encoded}");
+        assert!(encoded.len() <= MAX_HISTORY, "{}", encoded.len());
+    }
 }
