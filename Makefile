@@ -1,0 +1,84 @@
+# Everything a person or CI does here, by name. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+export CARGO_TERM_COLOR ?= always
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
+
+##@ The two commands of the README
+
+.PHONY: demo
+demo: binaries operator ## Watch a Deployment and a StatefulSet follow PromQL on a real control plane (KEEP=1 stays up)
+	@$(CARGO) run --quiet --package autoscaler-testkit --bin demo
+
+.PHONY: test
+test: test-unit test-apiserver ## Run every test: units, properties, and the suites on the real binaries
+
+##@ Parts of them
+
+.PHONY: toolchain
+toolchain:
+	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, the version comes from rust-toolchain.toml" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "a C compiler is missing (the ring crate needs one): install gcc or clang" >&2; exit 1; }
+
+.PHONY: operator
+operator: toolchain ## Build the operator
+	@echo "building the operator (the first time about 3 minutes)"
+	@$(CARGO) build --locked --package metric-autoscaler
+
+.PHONY: binaries
+binaries: toolchain ## Find or build etcd, kube-apiserver, Prometheus and the rest of the local control plane
+	@echo "building the testkit (the first time about 2 minutes)"
+	@$(CARGO) build --locked --package autoscaler-testkit --bins
+	@$(CARGO) run --quiet --package autoscaler-testkit --bin testkit -- binaries
+
+.PHONY: test-unit
+test-unit: binaries ## Unit, property and crate tests
+	$(CARGO) test --locked --workspace --exclude acceptance
+
+.PHONY: test-apiserver
+test-apiserver: binaries operator ## The operator against real etcd, kube-apiserver, kube-controller-manager and Prometheus
+	$(CARGO) test --locked --package acceptance
+
+##@ Before a commit
+
+.PHONY: fmt
+fmt: toolchain ## Format the code
+	$(CARGO) fmt --all
+
+.PHONY: fmt-check
+fmt-check: toolchain ## Check the format
+	$(CARGO) fmt --all --check
+
+.PHONY: lint
+lint: toolchain ## Run clippy, warnings are errors
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: doc
+doc: toolchain ## Build the documentation of the crates, warnings are errors
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+.PHONY: deny
+deny: ## Check licences, banned crates and sources (needs cargo-deny)
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
+	cargo-deny check licenses bans sources
+
+.PHONY: generate
+generate: toolchain ## Write crds/ and docs/reference from the types
+	$(CARGO) run --quiet --package xtask -- generate
+
+.PHONY: verify
+verify: toolchain ## Check that crds/ and docs/reference are current
+	$(CARGO) run --quiet --package xtask -- check
+
+.PHONY: presubmit
+presubmit: fmt-check lint doc verify test ## All of it
+
+.PHONY: clean
+clean: ## Remove what cargo has built; the cache of the control plane stays
+	$(CARGO) clean
