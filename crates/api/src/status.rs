@@ -216,23 +216,24 @@ mod tests {
     fn largest_history() -> String {
         let (count, time) = (i32::MAX, 9_999_999_999_999_i64);
         let run = |mark: char, at: i64| format!(" {mark}{}-{count}@{at}+3600000", count - 1);
-        let runs = |mark| {
-            (0..64)
-                .map(|age| run(mark, time - 64 * 3_700_000 + age * 3_700_000))
-                .collect::<String>()
+        let runs = |mark| -> Vec<String> { (0..64).map(|age| run(mark, time - (64 - age) * 3_700_000)).collect() };
+        let change = |age: i64| format!(" c{count}>{}@{}o", count - 1, time - 64 + age);
+        let changes: Vec<String> = (0..64).map(change).collect();
+        let mark = |metric: u8| {
+            let name = format!("{metric}{}", "x".repeat(MAX_METRIC_NAME - 1));
+            format!(" b@{time}={name} l@{time}={name}")
         };
-        let changes: String = (0..64)
-            .map(|age| format!(" c{count}>{}@{}o", count - 1, time - 64 + age))
-            .collect();
-        let marks: String = (0..8)
-            .map(|metric| format!("{metric}{}", "x".repeat(MAX_METRIC_NAME - 1)))
-            .map(|name| format!(" b@{time}={name} l@{time}={name}"))
-            .collect();
-        format!(
-            "1 acting{}{}{changes} x@{time} n@{time} h@{time}{marks}",
-            runs('d'),
-            runs('u')
-        )
+        let marks: Vec<String> = (0..8).map(mark).collect();
+        let since = format!(" x@{time} n@{time} h@{time}");
+        [
+            "1 acting",
+            &runs('d').concat(),
+            &runs('u').concat(),
+            &changes.concat(),
+            &since,
+            &marks.concat(),
+        ]
+        .concat()
     }
 
     #[test]
