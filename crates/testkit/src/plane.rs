@@ -6,21 +6,20 @@
 
 mod access;
 mod commands;
+mod kubectl;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+pub use crate::component::Component;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::{Client, Config};
-use tokio::io::AsyncWriteExt;
-
-pub use crate::component::Component;
+pub use kubectl::Output;
 
 use crate::binaries::{BinaryError, Program, locate_all};
 use crate::certificates::{CertificateError, Certificates};
@@ -101,17 +100,6 @@ impl PlaneOptions {
     }
 }
 
-/// What a command line program said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
-    /// Whether it exited with 0.
-    pub success: bool,
-    /// Its standard output.
-    pub stdout: String,
-    /// Its standard error.
-    pub stderr: String,
-}
-
 /// A running control plane. Dropping it, or the end of the process, ends it and removes its directory, unless the environment
 /// variable `TESTKIT_KEEP` is set: then the directory with the logs stays.
 #[derive(Debug)]
@@ -145,14 +133,9 @@ impl ControlPlane {
     }
 
     async fn try_start(options: &PlaneOptions) -> Result<Self, PlaneError> {
-        use Program::{Etcd, KubeApiserver, KubeControllerManager, KubeScheduler, Kubectl, Kwok};
-        let [etcd, api_server, controller_manager, kubectl] =
-            locate_all([Etcd, KubeApiserver, KubeControllerManager, Kubectl]).await?;
-        let [scheduler, kwok] = if options.ready_pods {
-            locate_all([KubeScheduler, Kwok]).await?
-        } else {
-            Default::default()
-        };
+        use Program::{Etcd, KubeApiserver, KubeControllerManager, Kubectl};
+        let programs = locate_all([Etcd, KubeApiserver, KubeControllerManager, Kubectl]).await?;
+        let [etcd, api_server, controller_manager, kubectl] = programs;
 
         let scratch = Scratch::new("testkit-plane-")?;
         let directory = scratch.path();
@@ -173,10 +156,7 @@ impl ControlPlane {
         let (spec, probe) = commands.controller_manager(controller_manager, free_address());
         let controller_manager = Component::spawn(spec.args(&options.controller_manager), probe)?;
         let (scheduler, kwok) = if options.ready_pods {
-            let (spec, probe) = commands.scheduler(scheduler, free_address());
-            let scheduler = Component::spawn(spec, probe)?;
-            let (spec, probe) = commands.kwok(kwok, free_address())?;
-            (Some(scheduler), Some(Component::spawn(spec, probe)?))
+            spawn_node(&commands).await?
         } else {
             (None, None)
         };
@@ -316,60 +296,13 @@ impl ControlPlane {
     pub fn directory(&self) -> &Path {
         self.scratch.path()
     }
+}
 
-    /// Runs kubectl as the admin.
-    pub async fn kubectl(&self, arguments: &[&str]) -> io::Result<Output> {
-        self.kubectl_with_input(arguments, "").await
-    }
-
-    /// Runs kubectl as the admin, with `input` as its standard input.
-    pub async fn kubectl_with_input(&self, arguments: &[&str], input: &str) -> io::Result<Output> {
-        let mut command = tokio::process::Command::new(&self.kubectl);
-        command.args(arguments).kill_on_drop(true);
-        // Its discovery cache would otherwise be in the home directory, and shared with real clusters.
-        command
-            .env("KUBECONFIG", self.kubeconfig_path())
-            .env("KUBECACHEDIR", self.scratch.path().join("kubectl-cache"));
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn()?;
-        let mut stdin = child.stdin.take().expect("standard input is piped");
-        let written = async {
-            // A kubectl that does not read its input closes it: not an error.
-            let _ = stdin.write_all(input.as_bytes()).await;
-            drop(stdin);
-        };
-        let (output, ()) = futures::join!(child.wait_with_output(), written);
-        let output = output?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Output {
-            success: output.status.success(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        })
-    }
-
-    /// `kubectl apply` of some YAML; what it says when it is refused.
-    pub async fn apply(&self, yaml: &str) -> Result<String, PlaneError> {
-        self.applied("-", yaml).await
-    }
-
-    /// `kubectl apply` of a file, or of a directory's files.
-    pub async fn apply_file(&self, path: &Path) -> Result<String, PlaneError> {
-        self.applied(&path.display().to_string(), "").await
-    }
-
-    async fn applied(&self, source: &str, input: &str) -> Result<String, PlaneError> {
-        let arguments = ["apply", "-f", source];
-        let output = self.kubectl_with_input(&arguments, input).await?;
-        if output.success {
-            return Ok(output.stdout);
-        }
-        Err(PlaneError::Kubectl {
-            arguments: arguments.join(" "),
-            stderr: output.stderr.trim().to_owned(),
-        })
-    }
+/// What makes pods Ready.
+async fn spawn_node(commands: &Commands<'_>) -> Result<(Option<Component>, Option<Component>), PlaneError> {
+    let [scheduler, kwok] = locate_all([Program::KubeScheduler, Program::Kwok]).await?;
+    let (spec, probe) = commands.scheduler(scheduler, free_address());
+    let scheduler = Component::spawn(spec, probe)?;
+    let (spec, probe) = commands.kwok(kwok, free_address())?;
+    Ok((Some(scheduler), Some(Component::spawn(spec, probe)?)))
 }

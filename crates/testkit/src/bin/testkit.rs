@@ -40,11 +40,9 @@ async fn up() -> anyhow::Result<()> {
     let plane = ControlPlane::start(PlaneOptions::default().with_ready_pods()).await?;
     let prometheus = Prometheus::start(PrometheusOptions::default()).await?;
     println!("export KUBECONFIG={}", plane.kubeconfig_path().display());
-    println!(
-        "# API server: https://{}   logs: {}",
-        plane.api_server_address(),
-        plane.directory().display()
-    );
+    println!("# API server: https://{}", plane.api_server_address());
+    println!("# Prometheus: {}", prometheus.url());
+    println!("# Logs:       {}", plane.directory().display());
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted.context("failed to listen for Ctrl-C"),
         _ = end_of_input() => Ok(()),

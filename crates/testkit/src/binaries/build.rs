@@ -14,6 +14,9 @@ use super::{BinaryError, Program};
 /// How often a running build says that it still runs.
 const PROGRESS: Duration = Duration::from_secs(15);
 
+/// Of a compiler that failed.
+const LAST_LINES: usize = 5;
+
 /// A folder with a go.mod that pins programs, and what of it decides how they come out.
 struct Module {
     folder: &'static str,
@@ -207,11 +210,11 @@ impl Recipe {
         })?;
         let said = said.join().unwrap_or_default();
         if !status.success() {
-            let output = said
+            let said: Vec<_> = said
                 .lines()
                 .filter(|line| !line.starts_with("go: downloading"))
-                .collect::<Vec<_>>()
-                .join("; ");
+                .collect();
+            let output = said[said.len().saturating_sub(LAST_LINES)..].join("; ");
             return Err(BinaryError::Build {
                 program: name,
                 status,
