@@ -124,7 +124,7 @@ pub struct MetricAutoscalerSpec {
     /// The workload to scale, in the same namespace: anything with a scale subresource, such as a Deployment, a
     /// StatefulSet or a custom resource. It cannot be changed afterwards: create a new MetricAutoscaler instead.
     ///
-    /// Example: {apiVersion: apps/v1, kind: StatefulSet, name: vernemq}
+    /// Example: `{apiVersion: apps/v1, kind: StatefulSet, name: vernemq}`
     #[x_kube(validation = Rule::new("self == oldSelf").message("scaleTargetRef is immutable: create a new MetricAutoscaler instead"))]
     pub scale_target_ref: ScaleTargetRef,
 
@@ -155,8 +155,8 @@ pub struct MetricAutoscalerSpec {
     /// The metrics that decide, 1 to 8 of them. Each proposes a number of replicas; the largest proposal wins. While any
     /// of them cannot be read, the target may grow but not shrink.
     ///
-    /// Example, 100 messages a second per replica: {name: publish-rate, prometheus: {query:
-    /// 'sum(rate(mqtt_publish_received[1m]))'}, target: {averageValue: 100}}
+    /// Example, 100 messages a second per replica: `{name: publish-rate, prometheus: {query:
+    /// 'sum(rate(mqtt_publish_received[1m]))'}, target: {averageValue: 100}}`
     #[schemars(length(min = 1, max = MAX_METRICS))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub metrics: Vec<Metric>,

@@ -48,7 +48,7 @@ pub struct ScalingRules {
 
     /// How much the size may change within a period, 1 to 16 policies. Left out, the defaults of the direction apply.
     ///
-    /// Example, at most one pod a minute: [{type: Pods, value: 1, periodSeconds: 60}]
+    /// Example, at most one pod a minute: `[{type: Pods, value: 1, periodSeconds: 60}]`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = MAX_POLICIES))]
     #[x_kube(validation = Rule::new("size(self) > 0")

@@ -2,7 +2,7 @@
 //!
 //! - [`MetricAutoscaler`]: the resource; its doc comments are the text of `kubectl explain`.
 //! - [`conditions`]: every condition type and reason, with what it means and what to do.
-//! - [`parse`]: from an object off the wire to the resource, one bad object at a time.
+//! - [`parse()`]: from an object off the wire to the resource, one bad object at a time.
 //! - [`convert`]: from what was written to the core's policy, or an error that names the field.
 //! - [`schema`]: the `CustomResourceDefinition` exactly as it is installed.
 //!

@@ -4,10 +4,6 @@
     unreachable_pub,
     reason = "KubeSchema copies each public struct into the body of a function"
 )]
-#![expect(
-    clippy::doc_markdown,
-    reason = "kubectl explain shows this text as it stands, without Markdown"
-)]
 
 use autoscaler_core::Seconds;
 use kube::KubeSchema;
@@ -64,7 +60,7 @@ pub struct PrometheusQuery {
     /// one series or a scalar; several series are refused as a reading, so aggregate with sum, max or avg. Counters need
     /// a rate.
     ///
-    /// Example: sum(rate(http_requests_total{namespace="shop",service="cart"}[1m]))
+    /// Example: `sum(rate(http_requests_total{namespace="shop",service="cart"}[1m]))`
     #[schemars(length(min = 1, max = MAX_QUERY))]
     pub query: String,
 

@@ -80,7 +80,7 @@ async fn explain_teaches_units_ranges_defaults_and_an_example() {
     for (field, taught) in [
         ("mas.spec.metrics.target.averageValue", "Quote fractions: \"0.5\""),
         ("mas.spec.metrics.target.value", "60m (0.06)"),
-        ("mas.spec.metrics.prometheus.query", "Example: sum(rate("),
+        ("mas.spec.metrics.prometheus.query", "Example: `sum(rate("),
         ("mas.spec.intervalSeconds", "1 to 3600, default 15"),
         ("mas.spec.mode", "ENUM: Active DryRun Paused"),
         ("mas.spec.behavior.scaleDown.selectPolicy", "Default Max"),

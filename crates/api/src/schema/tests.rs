@@ -67,7 +67,7 @@ fn every_field_is_described_in_prose_without_line_breaks_of_the_source() {
             return assert_eq!(field.get("description"), None, "{path} is described by its list");
         }
         let text = field["description"].as_str().unwrap_or_default();
-        assert!(text.ends_with(['.', '}', ']', ')']), "{path}: {text:?}");
+        assert!(text.ends_with(['.', '`']), "{path}: {text:?}");
         assert!(!text.replace("\n\n", "").contains('\n'), "{path}: {text:?}");
         assert!(!text.contains("[`"), "{path} links to Rust: {text:?}");
     });
