@@ -19,7 +19,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{MAX_API_VERSION, MAX_DAY_SECONDS, MAX_INTERVAL_SECONDS, MAX_KIND, MAX_METRICS, MAX_OBJECT_NAME};
-
 use crate::{Behavior, Metric, MetricAutoscalerStatus};
 
 /// What is scaled, between which counts, by which metrics.

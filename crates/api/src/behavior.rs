@@ -12,9 +12,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{MAX_PERIOD_SECONDS, MAX_POLICIES, MAX_WINDOW_SECONDS};
-
 use crate::IntOrQuantity;
+use crate::limits::{MAX_PERIOD_SECONDS, MAX_POLICIES, MAX_WINDOW_SECONDS};
 use crate::quantity::{NOT_NEGATIVE_MESSAGE, NOT_NEGATIVE_RULE};
 
 /// How the size may change, per direction.

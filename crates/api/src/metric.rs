@@ -10,9 +10,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{MAX_DAY_SECONDS, MAX_METRIC_NAME, MAX_QUERY};
-
 use crate::IntOrQuantity;
+use crate::limits::{MAX_DAY_SECONDS, MAX_METRIC_NAME, MAX_QUERY};
 use crate::quantity::{POSITIVE_MESSAGE, POSITIVE_RULE};
 
 /// One metric: a source, and a target to keep it at.
