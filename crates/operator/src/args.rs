@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 #[derive(Debug, Clone, Parser)]
 #[command(name = "metric-autoscaler", version, about)]
 pub struct Args {
-    /// Base URL of Prometheus, Thanos or Mimir. Unset, every autoscaler says SourceNotConfigured.
+    /// Base URL of Prometheus, Thanos or Mimir. Unset, every autoscaler says so and holds.
     #[arg(long, env = "PROMETHEUS_URL")]
     pub prometheus_url: Option<String>,
 
@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long, env = "MIN_INTERVAL", default_value = "5", value_parser = seconds)]
     pub min_interval: Duration,
 
-    /// The most that any autoscaler may do. DryRun makes a whole installation a trial.
+    /// The most that any autoscaler may do; `dryrun` makes a whole installation a trial.
     #[arg(long, env = "MAX_MODE", default_value = "active", ignore_case = true)]
     pub max_mode: MaxMode,
 

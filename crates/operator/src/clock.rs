@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Time since boot, for deadlines: comparable within one machine only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct BootTime(Duration);
 
 impl BootTime {
@@ -30,17 +30,44 @@ impl BootTime {
 /// The clock of one process. Clones share the measured skew.
 #[derive(Debug, Clone)]
 pub struct Clock {
+    source: Source,
     wall_at_start: Timestamp,
     boot_at_start: BootTime,
     skew_milliseconds: Arc<AtomicI64>,
+}
+
+/// Where time comes from.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// `CLOCK_BOOTTIME`.
+    Boot,
+    /// Tokio's clock, which a test can pause and move, running fast or slow by so many parts in a thousand.
+    #[cfg(test)]
+    Simulated { origin: tokio::time::Instant, permille: i32 },
 }
 
 impl Clock {
     /// Reads the wall clock, once.
     pub fn start() -> Self {
         Self {
+            source: Source::Boot,
             wall_at_start: Timestamp::now(),
             boot_at_start: boot_time(),
+            skew_milliseconds: Arc::default(),
+        }
+    }
+
+    /// A clock for tests that follows tokio's, faster or slower by so many parts in a thousand.
+    #[cfg(test)]
+    pub(crate) fn simulated(permille: i32) -> Self {
+        let source = Source::Simulated {
+            origin: tokio::time::Instant::now(),
+            permille,
+        };
+        Self {
+            source,
+            wall_at_start: Timestamp::UNIX_EPOCH,
+            boot_at_start: source.read(),
             skew_milliseconds: Arc::default(),
         }
     }
@@ -53,9 +80,8 @@ impl Clock {
     }
 
     /// Time since boot, for deadlines.
-    #[expect(clippy::unused_self, reason = "so that only those who were given a clock can ask it")]
     pub fn boot(&self) -> BootTime {
-        boot_time()
+        self.source.read()
     }
 
     /// Notes the `Date` that the API server put on an answer that has just arrived.
@@ -70,6 +96,20 @@ impl Clock {
     /// How far this clock is ahead of the API server's.
     pub fn skew(&self) -> SignedDuration {
         SignedDuration::from_millis(self.skew_milliseconds.load(Ordering::Relaxed))
+    }
+}
+
+impl Source {
+    fn read(self) -> BootTime {
+        match self {
+            Self::Boot => boot_time(),
+            #[cfg(test)]
+            Self::Simulated { origin, permille } => {
+                let elapsed = origin.elapsed();
+                let drift = elapsed * permille.unsigned_abs() / 1_000;
+                BootTime(if permille < 0 { elapsed - drift } else { elapsed + drift })
+            }
+        }
     }
 }
 

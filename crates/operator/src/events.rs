@@ -1,0 +1,185 @@
+//! Kubernetes events, written directly: kube's recorder shows the first note of a reason for minutes, so four changes of
+//! size would read as one.
+//!
+//! Per object at most a burst, then one every five minutes, as client-go's spam filter has it
+//! (`k8s.io/client-go/tools/events`).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use autoscaler_api::ScaleTargetRef;
+use autoscaler_core::Replicas;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::PostParams;
+use kube::{Api, Client};
+
+use crate::clock::{BootTime, Clock};
+use crate::gate::Gate;
+use crate::metrics::{EventOutcome, Metrics};
+use crate::status::ConditionChange;
+use crate::subject::Snapshot;
+
+/// Events an object may have at once.
+const BURST: u32 = 25;
+
+/// Then one more in this time.
+const REFILL: Duration = Duration::from_mins(5);
+
+/// Longest note that the API server takes, in bytes.
+const MAX_NOTE: usize = 1024;
+
+/// Our name in events.
+const CONTROLLER: &str = "metricautoscaler.dev/operator";
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Happening {
+    kind: &'static str,
+    reason: String,
+    action: &'static str,
+    note: String,
+}
+
+impl Happening {
+    /// The size was changed.
+    pub fn rescaled(from: Replicas, to: Replicas, why: &str) -> Self {
+        Self {
+            kind: "Normal",
+            reason: "SuccessfulRescale".to_owned(),
+            action: "Rescale",
+            note: format!("New size: {to}, was {from}; reason: {why}"),
+        }
+    }
+
+    /// A condition changed.
+    pub fn condition(change: &ConditionChange) -> Self {
+        Self {
+            kind: if change.good { "Normal" } else { "Warning" },
+            reason: change.reason.clone(),
+            action: "Evaluate",
+            note: change.message.clone(),
+        }
+    }
+}
+
+/// Sends events, and forgets what cannot be sent: an event is news, not memory.
+pub struct Events {
+    client: Client,
+    gate: Gate,
+    clock: Clock,
+    instance: String,
+    budgets: Mutex<HashMap<String, Budget>>,
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Events").field("instance", &self.instance).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Budget {
+    left: u32,
+    refilled: BootTime,
+}
+
+impl Events {
+    /// `instance` is the name of this replica.
+    pub fn new(client: Client, gate: Gate, clock: Clock, instance: String) -> Self {
+        Self { client, gate, clock, instance, budgets: Mutex::default() }
+    }
+
+    /// Sends one event about an autoscaler, related to its target.
+    pub async fn send(
+        &self,
+        metrics: &Metrics,
+        about: &Snapshot,
+        related: Option<&ScaleTargetRef>,
+        happening: Happening,
+        now: Timestamp,
+    ) {
+        if !self.spend(&about.uid) {
+            metrics.event(EventOutcome::Dropped);
+            return;
+        }
+        let event = self.event(about, related, happening, now);
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &about.namespace);
+        let parameters = PostParams::default();
+        match self.gate.write("create an event", api.create(&parameters, &event)).await {
+            Ok(_) => metrics.event(EventOutcome::Sent),
+            Err(error) => {
+                metrics.event(EventOutcome::Failed);
+                tracing::warn!(category = error.category(), "failed to create an event");
+            }
+        }
+    }
+
+    /// Forgets the budget of an object that is gone.
+    pub fn forget(&self, uid: &str) {
+        self.budgets.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    fn spend(&self, uid: &str) -> bool {
+        let now = self.clock.boot();
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        let budget = budgets.entry(uid.to_owned()).or_insert(Budget { left: BURST, refilled: now });
+        let refills = now.since(budget.refilled).as_secs() / REFILL.as_secs();
+        if refills > 0 {
+            budget.left = BURST.min(budget.left.saturating_add(u32::try_from(refills).unwrap_or(BURST)));
+            budget.refilled = now;
+        }
+        let Some(left) = budget.left.checked_sub(1) else {
+            return false;
+        };
+        budget.left = left;
+        true
+    }
+
+    fn event(
+        &self,
+        about: &Snapshot,
+        related: Option<&ScaleTargetRef>,
+        happening: Happening,
+        now: Timestamp,
+    ) -> Event {
+        let mut note = happening.note;
+        if note.len() > MAX_NOTE {
+            let end = (0..=MAX_NOTE).rev().find(|end| note.is_char_boundary(*end)).unwrap_or(0);
+            note.truncate(end);
+        }
+        Event {
+            metadata: ObjectMeta {
+                namespace: Some(about.namespace.clone()),
+                generate_name: Some(format!("{}.", about.name)),
+                ..ObjectMeta::default()
+            },
+            event_time: Some(MicroTime(now)),
+            reporting_controller: Some(CONTROLLER.to_owned()),
+            reporting_instance: Some(self.instance.clone()),
+            action: Some(happening.action.to_owned()),
+            reason: Some(happening.reason),
+            type_: Some(happening.kind.to_owned()),
+            note: Some(note),
+            regarding: Some(ObjectReference {
+                api_version: Some(format!("{}/{}", autoscaler_api::GROUP, autoscaler_api::VERSION)),
+                kind: Some(autoscaler_api::KIND.to_owned()),
+                namespace: Some(about.namespace.clone()),
+                name: Some(about.name.clone()),
+                uid: Some(about.uid.clone()),
+                ..ObjectReference::default()
+            }),
+            related: related.map(|target| ObjectReference {
+                api_version: Some(target.api_version.clone()),
+                kind: Some(target.kind.clone()),
+                namespace: Some(about.namespace.clone()),
+                name: Some(target.name.clone()),
+                ..ObjectReference::default()
+            }),
+            ..Event::default()
+        }
+    }
+}

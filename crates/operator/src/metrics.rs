@@ -1,0 +1,219 @@
+//! The operator's own metrics: one struct, registered once. Says nothing of a user's queries, and names objects only in
+//! gauges that vanish with them.
+
+mod labels;
+mod objects;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use autoscaler_core::Decision;
+use autoscaler_promql::{Observer, Outcome, RequestKind};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use self::labels::{ByDecision, ByKind, ByOutcome, ByQuery, ByRequest, ByVerb};
+pub use self::labels::{EvaluationOutcome, EventOutcome, ScaleWriteOutcome};
+pub use self::objects::{Gauges, ObjectName};
+use self::objects::{Live, Objects};
+use crate::clock::Clock;
+use crate::gate::CallError;
+
+/// Seconds, from a fast answer of a near server to the longest deadline there is.
+const SECONDS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+type Histograms<Labels> = Family<Labels, Histogram, fn() -> Histogram>;
+
+/// Records what happens. Clones share the numbers.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    evaluations: Family<ByOutcome, Counter>,
+    evaluation_lateness: Histogram,
+    evaluation_duration: Histogram,
+    queries: Family<ByQuery, Counter>,
+    query_duration: Histograms<ByKind>,
+    queries_shared: Family<ByKind, Counter>,
+    decisions: Family<ByDecision, Counter>,
+    scale_writes: Family<ByOutcome, Counter>,
+    status_writes: Family<ByOutcome, Counter>,
+    events: Family<ByOutcome, Counter>,
+    leader: Gauge,
+    api_requests: Family<ByRequest, Counter>,
+    api_request_duration: Histograms<ByVerb>,
+    objects: Arc<Objects>,
+}
+
+impl Metrics {
+    /// The metrics, and the registry that shows them. The skew is read from the clock at each scrape.
+    pub fn new(clock: &Clock) -> (Self, Registry) {
+        let metrics = Self {
+            evaluations: Family::default(),
+            evaluation_lateness: histogram(),
+            evaluation_duration: histogram(),
+            queries: Family::default(),
+            query_duration: Family::new_with_constructor(histogram),
+            queries_shared: Family::default(),
+            decisions: Family::default(),
+            scale_writes: Family::default(),
+            status_writes: Family::default(),
+            events: Family::default(),
+            leader: Gauge::default(),
+            api_requests: Family::default(),
+            api_request_duration: Family::new_with_constructor(histogram),
+            objects: Arc::default(),
+        };
+        let registry = metrics.registry(clock);
+        (metrics, registry)
+    }
+
+    /// One evaluation of one autoscaler has ended, so long after it was due.
+    pub fn evaluated(&self, outcome: EvaluationOutcome, lateness: Duration, took: Duration) {
+        count(&self.evaluations, outcome.as_str());
+        self.evaluation_lateness.observe(lateness.as_secs_f64());
+        self.evaluation_duration.observe(took.as_secs_f64());
+    }
+
+    /// A decision was made, whether or not anything is written because of it.
+    pub fn decided(&self, decision: &Decision) {
+        self.decisions.get_or_create(&ByDecision::of(decision)).inc();
+    }
+
+    /// A change of size was tried.
+    pub fn scale_write(&self, outcome: ScaleWriteOutcome) {
+        count(&self.scale_writes, outcome.as_str());
+    }
+
+    /// A status was written, or could not be.
+    pub fn status_written<T>(&self, result: &Result<T, CallError>) {
+        count(&self.status_writes, result.as_ref().map_or_else(CallError::category, |_| "written"));
+    }
+
+    /// There was an event to be sent.
+    pub fn event(&self, outcome: EventOutcome) {
+        count(&self.events, outcome.as_str());
+    }
+
+    /// What one autoscaler shows until the next evaluation.
+    pub fn show(&self, object: ObjectName, gauges: Gauges) {
+        self.objects.show(object, gauges);
+    }
+
+    /// An autoscaler is gone: so are all series that name it.
+    pub fn forget(&self, object: &ObjectName) {
+        self.objects.forget(object);
+    }
+
+    /// This replica has begun to lead, or has stopped. One that does not lead shows no autoscalers.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(leads.into());
+        if !leads {
+            self.objects.clear();
+        }
+    }
+
+    /// A request to the API server got an answer with this status code, or none.
+    pub fn api_request(&self, verb: &'static str, resource: &str, code: Option<u16>, took: Duration) {
+        let code = code.map_or_else(|| "none".into(), |code| code.to_string());
+        let resource = resource.to_owned();
+        self.api_requests.get_or_create(&ByRequest { verb, resource, code }).inc();
+        self.api_request_duration.get_or_create(&ByVerb { verb }).observe(took.as_secs_f64());
+    }
+
+    fn registry(&self, clock: &Clock) -> Registry {
+        let mut registry = Registry::with_prefix("metric_autoscaler");
+        self.register_evaluations(&mut registry);
+        self.register_queries(&mut registry);
+        self.register_writes(&mut registry);
+        registry.register("leader", "Whether this replica is the leader", self.leader.clone());
+        registry.register(
+            "build",
+            "What this binary was built from",
+            Info::new([
+                ("version", env!("CARGO_PKG_VERSION")),
+                ("commit", option_env!("METRIC_AUTOSCALER_COMMIT").unwrap_or("unknown")),
+            ]),
+        );
+        registry.register_collector(Box::new(Live::new(self.objects.clone(), clock.clone())));
+        registry
+    }
+
+    fn register_evaluations(&self, registry: &mut Registry) {
+        registry.register("evaluations", "Evaluations of autoscalers, by how they ended", self.evaluations.clone());
+        registry.register_with_unit(
+            "evaluation_lateness",
+            "Time from when an evaluation was due to its beginning",
+            Unit::Seconds,
+            self.evaluation_lateness.clone(),
+        );
+        registry.register_with_unit(
+            "evaluation_duration",
+            "Time from the beginning of an evaluation to its end",
+            Unit::Seconds,
+            self.evaluation_duration.clone(),
+        );
+        registry.register(
+            "decisions",
+            "Decisions, by the direction of the change and the limit that had the last word",
+            self.decisions.clone(),
+        );
+    }
+
+    fn register_queries(&self, registry: &mut Registry) {
+        registry.register("queries", "Requests to the source that have ended, by kind and outcome", self.queries.clone());
+        registry.register_with_unit(
+            "query_duration",
+            "Time that requests to the source took",
+            Unit::Seconds,
+            self.query_duration.clone(),
+        );
+        registry.register(
+            "queries_shared",
+            "Questions that were answered by the request of another autoscaler",
+            self.queries_shared.clone(),
+        );
+    }
+
+    fn register_writes(&self, registry: &mut Registry) {
+        registry.register("scale_writes", "Attempts to change the size of a target", self.scale_writes.clone());
+        registry.register("status_writes", "Attempts to write the status of an autoscaler", self.status_writes.clone());
+        registry.register("events", "Events to be shown, sent or not", self.events.clone());
+        registry.register(
+            "api_requests",
+            "Requests to the API server; code is none where no answer came",
+            self.api_requests.clone(),
+        );
+        registry.register_with_unit(
+            "api_request_duration",
+            "Time to the head of the API server's answer",
+            Unit::Seconds,
+            self.api_request_duration.clone(),
+        );
+    }
+}
+
+impl Observer for Metrics {
+    fn finished(&self, kind: RequestKind, outcome: Outcome, took: Duration) {
+        let (kind, outcome) = (kind.as_str(), outcome.as_str());
+        self.queries.get_or_create(&ByQuery { kind, outcome }).inc();
+        self.query_duration.get_or_create(&ByKind { kind }).observe(took.as_secs_f64());
+    }
+
+    fn shared(&self, kind: RequestKind) {
+        self.queries_shared.get_or_create(&ByKind { kind: kind.as_str() }).inc();
+    }
+}
+
+fn histogram() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+fn count(family: &Family<ByOutcome, Counter>, outcome: &'static str) {
+    family.get_or_create(&ByOutcome { outcome }).inc();
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! The labels of our metrics: enums where the caller chooses, names that never change where a number is read.
+
+use autoscaler_core::{Decision, Direction, LimitCause};
+use prometheus_client::encoding::EncodeLabelSet;
+
+/// How one evaluation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EvaluationOutcome {
+    /// The size was changed.
+    Changed,
+    /// The size was left as it is.
+    Unchanged,
+    /// Nothing may be done: paused, invalid, or somebody else's target.
+    Inert,
+    /// A change was wanted and could not be made.
+    Failed,
+    /// It ended early, because the term or the process did.
+    Abandoned,
+    /// It panicked.
+    Panicked,
+}
+
+impl EvaluationOutcome {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Inert => "inert",
+            Self::Failed => "failed",
+            Self::Abandoned => "abandoned",
+            Self::Panicked => "panicked",
+        }
+    }
+}
+
+/// What became of a change of size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScaleWriteOutcome {
+    /// The target has the new size.
+    Written,
+    /// The target was no longer what was decided on.
+    Refused,
+    /// It could not be written, or nobody knows whether it was.
+    Failed,
+}
+
+impl ScaleWriteOutcome {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventOutcome {
+    /// It was created.
+    Sent,
+    /// Its object has had too many.
+    Dropped,
+    /// It could not be created.
+    Failed,
+}
+
+impl EventOutcome {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Dropped => "dropped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByOutcome {
+    pub(super) outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByKind {
+    pub(super) kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByQuery {
+    pub(super) kind: &'static str,
+    pub(super) outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByVerb {
+    pub(super) verb: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByRequest {
+    pub(super) verb: &'static str,
+    pub(super) resource: String,
+    pub(super) code: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByDecision {
+    direction: &'static str,
+    limit: &'static str,
+}
+
+impl ByDecision {
+    pub(super) fn of(decision: &Decision) -> Self {
+        Self {
+            direction: Direction::between(decision.current, decision.desired).map_or("none", Direction::as_str),
+            limit: decision.limit().map_or("none", |limit| limit_name(&limit.cause)),
+        }
+    }
+}
+
+fn limit_name(cause: &LimitCause) -> &'static str {
+    match cause {
+        LimitCause::MetricNotFresh { .. } => "metric_not_fresh",
+        LimitCause::Window { .. } => "window",
+        LimitCause::Rate { .. } => "rate",
+        LimitCause::Cooldown { .. } => "cooldown",
+        LimitCause::Rollout(_) => "rollout",
+        LimitCause::ClockSkew { .. } => "clock_skew",
+        LimitCause::DataGap { .. } => "data_gap",
+        LimitCause::Min => "min",
+        LimitCause::Max => "max",
+    }
+}

@@ -1,0 +1,156 @@
+//! A local copy of what some kind of object says, kept current by a watch and reduced to what is needed of it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt};
+use kube::api::Api;
+use kube::core::DynamicObject;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
+use tokio::sync::watch;
+
+type ByNamespace<V> = HashMap<String, HashMap<String, V>>;
+type Projection<V> = Box<dyn Fn(&DynamicObject) -> Option<V> + Send + Sync>;
+
+/// Where a watch stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// The first list has not arrived.
+    Pending,
+    /// The copy can be relied on.
+    Done,
+    /// The API server refuses the watch.
+    Forbidden,
+}
+
+/// See the module.
+pub struct Mirror<V> {
+    project: Projection<V>,
+    listing: watch::Sender<Listing>,
+    objects: RwLock<ByNamespace<V>>,
+}
+
+impl<V> fmt::Debug for Mirror<V> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Mirror").field("listing", &*self.listing.borrow()).finish_non_exhaustive()
+    }
+}
+
+impl<V: Clone> Mirror<V> {
+    /// An empty copy; `project` says what is kept of an object, if anything.
+    pub fn new(project: impl Fn(&DynamicObject) -> Option<V> + Send + Sync + 'static) -> Self {
+        Self { project: Box::new(project), listing: watch::Sender::new(Listing::Pending), objects: RwLock::default() }
+    }
+
+    /// Where the watch stands.
+    pub fn listing(&self) -> Listing {
+        *self.listing.borrow()
+    }
+
+    /// Waits until the first list has arrived or was refused, but not longer than `limit`.
+    pub async fn settled(&self, limit: Duration) -> Listing {
+        let mut listing = self.listing.subscribe();
+        let settled = listing.wait_for(|listing| *listing != Listing::Pending);
+        let _ = tokio::time::timeout(limit, settled).await;
+        self.listing()
+    }
+
+    /// What is kept of one object.
+    pub fn get(&self, namespace: &str, name: &str) -> Option<V> {
+        self.read().get(namespace)?.get(name).cloned()
+    }
+
+    /// The first object of a namespace, by name, that fits.
+    pub fn find(&self, namespace: &str, fits: impl Fn(&V) -> bool) -> Option<String> {
+        let objects = self.read();
+        objects.get(namespace)?.iter().filter(|(_, value)| fits(value)).map(|(name, _)| name.clone()).min()
+    }
+
+    /// Overrides what the watch has said, until it says something newer.
+    pub fn put(&self, namespace: &str, name: &str, value: V) {
+        self.write().entry(namespace.to_owned()).or_default().insert(name.to_owned(), value);
+    }
+
+    /// Forgets one object.
+    pub fn remove(&self, namespace: &str, name: &str) {
+        remove(&mut self.write(), namespace, name);
+    }
+
+    /// Follows the watch for ever.
+    pub async fn follow(&self, what: &str, api: Api<DynamicObject>) {
+        let mut events = watcher(api, watcher::Config::default()).default_backoff().boxed();
+        let mut listed = ByNamespace::new();
+        loop {
+            match events.try_next().await {
+                Ok(Some(Event::Init)) => listed.clear(),
+                Ok(Some(Event::InitApply(object))) => self.keep(&mut listed, &object),
+                Ok(Some(Event::InitDone)) => {
+                    *self.write() = std::mem::take(&mut listed);
+                    self.listing.send_replace(Listing::Done);
+                }
+                Ok(Some(Event::Apply(object))) => self.keep(&mut self.write(), &object),
+                Ok(Some(Event::Delete(object))) => {
+                    if let Some((namespace, name)) = key(&object) {
+                        self.remove(&namespace, &name);
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => self.note(what, &error),
+            }
+        }
+    }
+
+    fn keep(&self, objects: &mut ByNamespace<V>, object: &DynamicObject) {
+        let Some((namespace, name)) = key(object) else {
+            return;
+        };
+        match (self.project)(object) {
+            Some(value) => drop(objects.entry(namespace).or_default().insert(name, value)),
+            None => remove(objects, &namespace, &name),
+        }
+    }
+
+    fn note(&self, what: &str, error: &watcher::Error) {
+        let forbidden = is_forbidden(error);
+        tracing::warn!(what, forbidden, %error, "failed to watch");
+        if forbidden {
+            self.listing.send_replace(Listing::Forbidden);
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, ByNamespace<V>> {
+        self.objects.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, ByNamespace<V>> {
+        self.objects.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key(object: &DynamicObject) -> Option<(String, String)> {
+    Some((object.metadata.namespace.clone()?, object.metadata.name.clone()?))
+}
+
+fn remove<V>(objects: &mut ByNamespace<V>, namespace: &str, name: &str) {
+    if let Some(names) = objects.get_mut(namespace) {
+        names.remove(name);
+        if names.is_empty() {
+            objects.remove(namespace);
+        }
+    }
+}
+
+/// Whether a watch failed for want of rights.
+fn is_forbidden(error: &watcher::Error) -> bool {
+    let status = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status,
+        _ => return false,
+    };
+    status.code == 403
+}

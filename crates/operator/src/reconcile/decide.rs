@@ -1,0 +1,110 @@
+//! Step 2: the core decides. If it would change the size, the readings are probed and it decides again (R1): no probe,
+//! no change.
+
+use autoscaler_api::conditions::reason;
+use autoscaler_core::{Decision, Evidence, MetricReading, Observation, Reading, decide as core_decide};
+use autoscaler_promql::{OwnPods, PodNames, ProbeContext};
+use futures::future::join_all;
+use tokio::time::Instant;
+
+use super::observe::{Blocked, Observed, Seen, contended, query_time};
+use crate::context::Context;
+use crate::subject::{PreparedMetric, Subject};
+use crate::target::Shape;
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Plan {
+    /// Carry out a decision, which may be to hold.
+    Follow(Box<Decided>),
+    /// Nothing can be decided.
+    Blocked(Box<Blocked>),
+}
+
+/// A decision with what it was made of.
+#[derive(Debug)]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// What was observed.
+    pub seen: Seen,
+}
+
+/// Decides.
+pub async fn decide(context: &Context, subject: &mut Subject, observed: Observed) -> Plan {
+    let mut seen = match observed {
+        Observed::Seen(seen) => seen,
+        Observed::Blocked(blocked) => {
+            // Whatever the reason, from here on we do not act: acting again starts the clocks anew (R14).
+            subject.history.acting = false;
+            return Plan::Blocked(blocked);
+        }
+    };
+    let policy = &seen.prepared.policy;
+    let mut decision = core_decide(policy, &seen.observation, &subject.history, seen.now);
+    if decision.needs_probe {
+        seen.observation.readings = probe_all(context, &seen, &decision).await;
+        decision = core_decide(policy, &seen.observation, &subject.history, seen.now);
+    }
+    subject.history = decision.history.clone();
+    // Somebody has just taken our change back once too often: this evaluation must not be the next round.
+    if let Some(contention) = decision.history.changes.contention(seen.now) {
+        let message = contended(&seen.target, contention);
+        subject.history.acting = false;
+        return Plan::Blocked(Box::new(Blocked {
+            reason: reason::CONTENDED,
+            message,
+            target: Some(seen.target),
+            now: seen.now,
+        }));
+    }
+    Plan::Follow(Box::new(Decided { decision, seen: *seen }))
+}
+
+async fn probe_all(context: &Context, seen: &Seen, decision: &Decision) -> Vec<MetricReading> {
+    let deadline = Instant::now() + query_time(context, seen.prepared.interval);
+    let readings = seen.prepared.metrics.iter().zip(&seen.observation.readings);
+    join_all(readings.map(|(metric, read)| async move {
+        let reading = probe(context, seen, decision, metric, &read.reading, deadline).await;
+        MetricReading { name: read.name.clone(), reading }
+    }))
+    .await
+}
+
+async fn probe(
+    context: &Context,
+    seen: &Seen,
+    decision: &Decision,
+    metric: &PreparedMetric,
+    reading: &Reading,
+    deadline: Instant,
+) -> Reading {
+    match (reading, &context.prometheus, &metric.query) {
+        (Reading::Fresh { evidence: Evidence::Unprobed, .. }, Some(prometheus), Some(query)) => {
+            let since = seen.now.saturating_sub(query.look_back()).unwrap_or(seen.now);
+            let replicas = seen.observation.replicas;
+            let probe = ProbeContext {
+                max_sample_age: metric.max_sample_age,
+                replicas,
+                replicas_before: decision.history.changes.largest_since(since, replicas),
+                own_pods: own_pods(&seen.observation, seen),
+            };
+            prometheus.probe(query, reading.clone(), &probe, deadline).await
+        }
+        _ => reading.clone(),
+    }
+}
+
+/// The target's own pods, where its kind tells how they are called.
+fn own_pods(observation: &Observation, seen: &Seen) -> Option<OwnPods> {
+    let group = seen.reference.api_version.split_once('/').map_or("", |(group, _)| group);
+    let name = &seen.reference.name;
+    let names = match Shape::of(group, &seen.reference.kind) {
+        Shape::Deployment => PodNames::of_deployment(name),
+        Shape::StatefulSet => PodNames::of_stateful_set(name),
+        Shape::ReplicaSet => PodNames::of_replica_set(name),
+        Shape::Custom => return None,
+    };
+    let ready = observation.ready?.min(observation.replicas);
+    Some(OwnPods { ready, namespace: seen.namespace.clone(), names })
+}

@@ -1,0 +1,176 @@
+//! Step 4: what was done becomes status, events, metrics and one line of log.
+
+use autoscaler_api::{GROUP, KIND, MetricAutoscalerStatus, VERSION};
+use autoscaler_core::explain;
+use jiff::Timestamp;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use serde_json::json;
+
+use super::act::Acted;
+use crate::context::Context;
+use crate::events::Happening;
+use crate::gate::CallError;
+use crate::metrics::{EvaluationOutcome, Gauges, ObjectName};
+use crate::status::{self, ConditionChange, is_material};
+use crate::subject::Subject;
+use crate::target::FIELD_MANAGER;
+
+/// Reports.
+pub async fn report(context: &Context, subject: &mut Subject, acted: Acted) -> EvaluationOutcome {
+    let now = match &acted {
+        Acted::Blocked(blocked) => blocked.now,
+        Acted::Held(decided)
+        | Acted::Scaled { decided, .. }
+        | Acted::Superseded { decided }
+        | Acted::Failed { decided, .. } => decided.seen.now,
+    };
+    let next = status::after(subject, &acted, now);
+    let changes = ConditionChange::between(&subject.written.conditions, &next.conditions);
+    log(subject, &acted, &changes);
+    gauge(context, subject, &acted);
+    if is_material(&subject.written, &next, now) {
+        subject.flushed = write(context, subject, &next).await;
+    }
+    tell(context, subject, &acted, &changes, now).await;
+    outcome(&acted)
+}
+
+fn outcome(acted: &Acted) -> EvaluationOutcome {
+    match acted {
+        Acted::Held(_) => EvaluationOutcome::Unchanged,
+        Acted::Scaled { .. } => EvaluationOutcome::Changed,
+        Acted::Blocked(_) => EvaluationOutcome::Inert,
+        Acted::Superseded { .. } | Acted::Failed { .. } => EvaluationOutcome::Failed,
+    }
+}
+
+/// Applies the whole status with the version it belongs to (R21). On a conflict the object is read once more: if nobody
+/// else has written its status, only the version was old.
+async fn write(context: &Context, subject: &mut Subject, next: &MetricAutoscalerStatus) -> bool {
+    let mut result = apply(context, subject, next).await;
+    if let Err(error) = &result
+        && error.code() == Some(409)
+        && refresh_version(context, subject).await
+    {
+        result = apply(context, subject, next).await;
+    }
+    context.metrics.status_written(&result);
+    match result {
+        Ok(version) => {
+            subject.resource_version = version;
+            subject.written = next.clone();
+            true
+        }
+        Err(error) if error.is_not_found() => true,
+        Err(error) => {
+            let (namespace, name) = (&subject.snapshot.namespace, &subject.snapshot.name);
+            tracing::warn!(%namespace, %name, category = error.category(), "failed to write status");
+            false
+        }
+    }
+}
+
+async fn apply(
+    context: &Context,
+    subject: &Subject,
+    next: &MetricAutoscalerStatus,
+) -> Result<String, CallError> {
+    let snapshot = &subject.snapshot;
+    let body = json!({
+        "apiVersion": format!("{GROUP}/{VERSION}"),
+        "kind": KIND,
+        "metadata": {"name": snapshot.name, "uid": snapshot.uid, "resourceVersion": subject.resource_version},
+        "status": next,
+    });
+    let api = autoscalers(context, &snapshot.namespace);
+    let parameters = PatchParams::apply(FIELD_MANAGER).force();
+    let patch = Patch::Apply(&body);
+    let written = context.gate.write("write status", api.patch_status(&snapshot.name, &parameters, &patch)).await?;
+    Ok(written.metadata.resource_version.unwrap_or_default())
+}
+
+/// Takes the present version over, unless someone else has written the status meanwhile: then our memory is not the
+/// newest, and a new term must read it.
+async fn refresh_version(context: &Context, subject: &mut Subject) -> bool {
+    let snapshot = &subject.snapshot;
+    let api = autoscalers(context, &snapshot.namespace);
+    let Ok(object) = context.gate.read("read the autoscaler", api.get(&snapshot.name)).await else {
+        return false;
+    };
+    let history = object.data.pointer("/status/history").and_then(serde_json::Value::as_str);
+    let ours = history == subject.written.history.as_deref();
+    if object.metadata.uid.as_deref() != Some(snapshot.uid.as_str()) || !(ours || history.is_none()) {
+        tracing::warn!(namespace = %snapshot.namespace, name = %snapshot.name, "status was written by somebody else");
+        return false;
+    }
+    subject.resource_version = object.metadata.resource_version.unwrap_or_default();
+    true
+}
+
+fn autoscalers(context: &Context, namespace: &str) -> Api<DynamicObject> {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, VERSION, KIND));
+    Api::namespaced_with(context.client.clone(), namespace, &resource)
+}
+
+/// One line for every act and every change of a condition; nothing at rest.
+fn log(subject: &Subject, acted: &Acted, changes: &[ConditionChange]) {
+    let (namespace, name) = (&subject.snapshot.namespace, &subject.snapshot.name);
+    match acted {
+        Acted::Scaled { decided, from, to } => {
+            let why = status::why(&decided.decision);
+            tracing::info!(%namespace, %name, %from, %to, %why, "scaled");
+        }
+        Acted::Failed { decided, error } => {
+            let to = decided.decision.desired;
+            tracing::warn!(%namespace, %name, %to, %error, "failed to scale");
+        }
+        Acted::Held(decided) => {
+            tracing::debug!(%namespace, %name, summary = %explain::summary(&decided.decision), "held");
+        }
+        Acted::Superseded { .. } | Acted::Blocked(_) => {}
+    }
+    for change in changes {
+        let (condition, reason, message) = (change.condition.as_str(), &change.reason, &change.message);
+        if change.good {
+            tracing::info!(%namespace, %name, condition, %reason, "condition changed");
+        } else {
+            tracing::warn!(%namespace, %name, condition, %reason, %message, "condition changed");
+        }
+    }
+}
+
+fn gauge(context: &Context, subject: &Subject, acted: &Acted) {
+    let name = ObjectName { namespace: subject.snapshot.namespace.clone(), name: subject.snapshot.name.clone() };
+    let gauges = match acted {
+        Acted::Blocked(_) => Gauges { current: None, desired: None, readings: Vec::new() },
+        Acted::Held(decided)
+        | Acted::Scaled { decided, .. }
+        | Acted::Superseded { decided }
+        | Acted::Failed { decided, .. } => {
+            let decision = &decided.decision;
+            context.metrics.decided(decision);
+            Gauges {
+                current: Some(decision.current),
+                desired: Some(decision.desired),
+                readings: decision.metrics().map(|step| (step.metric.clone(), step.reading.class())).collect(),
+            }
+        }
+    };
+    context.metrics.show(name, gauges);
+}
+
+/// Events for a change of size, and for conditions that people wait for.
+async fn tell(context: &Context, subject: &Subject, acted: &Acted, changes: &[ConditionChange], now: Timestamp) {
+    let snapshot = &subject.snapshot;
+    let related = snapshot.autoscaler().map(|autoscaler| &autoscaler.spec.scale_target_ref);
+    let mut happenings: Vec<Happening> =
+        changes.iter().filter(|change| change.is_news()).map(Happening::condition).collect();
+    if let Acted::Scaled { decided, from, to } = acted {
+        happenings.push(Happening::rescaled(*from, *to, &status::why(&decided.decision)));
+    }
+    for happening in happenings {
+        context.events.send(&context.metrics, snapshot, related, happening, now).await;
+    }
+}

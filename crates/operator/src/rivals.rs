@@ -1,0 +1,215 @@
+//! Who else writes the size of a target (R22).
+//!
+//! An HPA or a KEDA `ScaledObject` wins over ours. Among ours the older one wins, then the smaller UID. Who merely
+//! reports (`DryRun`, `Paused`) conflicts with nobody.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use autoscaler_api::ScaleTargetRef;
+use jiff::Timestamp;
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::{Api, Client, discovery};
+use tokio_util::sync::CancellationToken;
+
+use crate::gate::Gate;
+use crate::mirror::{Listing, Mirror};
+
+/// KEDA may be installed after us: how often we look.
+const LOOK_FOR_KEDA: Duration = Duration::from_secs(300);
+
+/// How long a first evaluation waits to learn of rivals.
+const FIRST_LIST: Duration = Duration::from_secs(10);
+
+/// A target, whatever version it is named in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TargetKey {
+    group: String,
+    kind: String,
+    name: String,
+}
+
+impl TargetKey {
+    /// The target that a reference names.
+    pub fn of(reference: &ScaleTargetRef) -> Self {
+        Self::new(&reference.api_version, &reference.kind, &reference.name)
+    }
+
+    fn new(api_version: &str, kind: &str, name: &str) -> Self {
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        Self { group: group.to_owned(), kind: kind.to_owned(), name: name.to_owned() }
+    }
+
+    /// From `spec.scaleTargetRef` of an HPA or a `ScaledObject`; KEDA defaults to a Deployment.
+    fn in_spec(object: &DynamicObject) -> Option<Self> {
+        let reference = object.data.pointer("/spec/scaleTargetRef")?;
+        let text = |field: &str| reference.get(field).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty());
+        let kind = text("kind").unwrap_or("Deployment");
+        let api_version = text("apiVersion").unwrap_or(if kind == "Deployment" { "apps/v1" } else { "" });
+        Some(Self::new(api_version, kind, text("name")?))
+    }
+}
+
+/// One of our autoscalers that wants to act on a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contender {
+    /// What it points at.
+    pub target: TargetKey,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Its UID.
+    pub uid: String,
+}
+
+impl Contender {
+    fn beats(&self, other: &Self) -> bool {
+        (self.created, &self.uid) < (other.created, &other.uid)
+    }
+}
+
+/// Another writer that has precedence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rival {
+    /// An HPA.
+    HorizontalPodAutoscaler(String),
+    /// A KEDA `ScaledObject`.
+    ScaledObject(String),
+    /// An older one of ours.
+    MetricAutoscaler(String),
+}
+
+impl Rival {
+    /// Kind and name, for a message.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::HorizontalPodAutoscaler(name) => format!("HorizontalPodAutoscaler {name}"),
+            Self::ScaledObject(name) => format!("KEDA ScaledObject {name}"),
+            Self::MetricAutoscaler(name) => format!("MetricAutoscaler {name}, which is older"),
+        }
+    }
+}
+
+/// What is known of rivals.
+#[derive(Debug)]
+pub enum Rivalry {
+    /// Nobody else has precedence.
+    None,
+    /// Somebody has.
+    Rival(Rival),
+    /// It is not known yet.
+    Unknown,
+    /// It may not be known: the operator has no right to watch HPAs.
+    Forbidden,
+}
+
+/// All writers that are known.
+#[derive(Debug)]
+pub struct Rivals {
+    horizontal_pod_autoscalers: Mirror<TargetKey>,
+    scaled_objects: Mirror<TargetKey>,
+    ours: Mirror<Contender>,
+}
+
+impl Rivals {
+    /// Watches HPAs, and `ScaledObject`s as soon as the API server serves them, until `stop`.
+    pub fn watch(client: &Client, gate: &Gate, namespace: Option<&str>, stop: &CancellationToken) -> Arc<Self> {
+        let rivals = Arc::new(Self {
+            horizontal_pod_autoscalers: Mirror::new(TargetKey::in_spec),
+            scaled_objects: Mirror::new(TargetKey::in_spec),
+            ours: Mirror::new(|_| None),
+        });
+        let hpas = ApiResource::from_gvk(&GroupVersionKind::gvk("autoscaling", "v2", "HorizontalPodAutoscaler"));
+        let api = dynamic(client, &hpas, namespace);
+        let (watched, stopped) = (rivals.clone(), stop.clone());
+        tokio::spawn(async move {
+            let follow = watched.horizontal_pod_autoscalers.follow("horizontalpodautoscalers", api);
+            stopped.run_until_cancelled(follow).await;
+        });
+        let (watched, stopped) = (rivals.clone(), stop.clone());
+        let (client, gate, namespace) = (client.clone(), gate.clone(), namespace.map(str::to_owned));
+        tokio::spawn(async move {
+            stopped.run_until_cancelled(watched.watch_keda(&client, &gate, namespace.as_deref())).await;
+        });
+        rivals
+    }
+
+    async fn watch_keda(&self, client: &Client, gate: &Gate, namespace: Option<&str>) {
+        let wanted = GroupVersionKind::gvk("keda.sh", "v1alpha1", "ScaledObject");
+        loop {
+            if let Ok((resource, _)) = gate.read("look for KEDA", discovery::pinned_kind(client, &wanted)).await {
+                return self.scaled_objects.follow("scaledobjects", dynamic(client, &resource, namespace)).await;
+            }
+            tokio::time::sleep(LOOK_FOR_KEDA).await;
+        }
+    }
+
+    /// One of ours wants to act.
+    pub fn enter(&self, namespace: &str, name: &str, contender: Contender) {
+        self.ours.put(namespace, name, contender);
+    }
+
+    /// It no longer does.
+    pub fn leave(&self, namespace: &str, name: &str) {
+        self.ours.remove(namespace, name);
+    }
+
+    /// Who has precedence over `me` on the target.
+    pub async fn of(&self, namespace: &str, me: &Contender) -> Rivalry {
+        match self.horizontal_pod_autoscalers.settled(FIRST_LIST).await {
+            Listing::Pending => return Rivalry::Unknown,
+            Listing::Forbidden => return Rivalry::Forbidden,
+            Listing::Done => {}
+        }
+        let points_here = |target: &TargetKey| *target == me.target;
+        let hpa = self.horizontal_pod_autoscalers.find(namespace, points_here).map(Rival::HorizontalPodAutoscaler);
+        let keda = || self.scaled_objects.find(namespace, points_here).map(Rival::ScaledObject);
+        let older = |other: &Contender| other.target == me.target && other.beats(me);
+        let ours = || self.ours.find(namespace, older).map(Rival::MetricAutoscaler);
+        // KEDA owns an HPA of its own making: naming the ScaledObject helps more.
+        keda().or(hpa).or_else(ours).map_or(Rivalry::None, Rivalry::Rival)
+    }
+}
+
+fn dynamic(client: &Client, resource: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
+        None => Api::all_with(client.clone(), resource),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn spec(reference: serde_json::Value) -> DynamicObject {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("keda.sh", "v1alpha1", "ScaledObject"));
+        DynamicObject::new("x", &resource).data(json!({"spec": {"scaleTargetRef": reference}}))
+    }
+
+    #[test]
+    fn r22_a_target_is_the_same_in_every_version() {
+        let ours = TargetKey::new("apps/v1", "Deployment", "web");
+        let theirs = TargetKey::in_spec(&spec(json!({"apiVersion": "apps/v1beta2", "kind": "Deployment", "name": "web"})));
+        assert_eq!(theirs, Some(ours));
+    }
+
+    #[test]
+    fn r22_keda_means_a_deployment_when_it_names_no_kind() {
+        let ours = TargetKey::new("apps/v1", "Deployment", "web");
+        assert_eq!(TargetKey::in_spec(&spec(json!({"name": "web"}))), Some(ours));
+    }
+
+    #[test]
+    fn r22_the_older_one_wins_and_then_the_smaller_uid() {
+        let contender = |second, uid: &str| Contender {
+            target: TargetKey::new("apps/v1", "Deployment", "web"),
+            created: Timestamp::from_second(second).unwrap(),
+            uid: uid.to_owned(),
+        };
+        assert!(contender(1, "b").beats(&contender(2, "a")));
+        assert!(contender(1, "a").beats(&contender(1, "b")));
+        assert!(!contender(1, "a").beats(&contender(1, "a")));
+    }
+}

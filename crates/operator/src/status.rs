@@ -1,0 +1,148 @@
+//! From what was done to the status that a user reads. Pure: what to write, and whether it is worth a write.
+
+mod conditions;
+mod material;
+
+use autoscaler_api::conditions::{clip, whole_seconds};
+use autoscaler_api::status::{MAX_DECISION, MAX_DECISIONS, MAX_SUMMARY, MAX_TARGETS};
+use autoscaler_api::{MetricAutoscalerStatus, MetricStatus};
+use autoscaler_core::decision::{MetricStep, Part};
+use autoscaler_core::{Decision, Direction, Step, TargetKind, explain};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+pub use conditions::ConditionChange;
+pub use material::is_material;
+
+use crate::reconcile::act::Acted;
+use crate::reconcile::decide::Decided;
+use crate::reconcile::observe::Blocked;
+use crate::subject::{EffectiveMode, Subject};
+
+/// The status after an evaluation.
+pub fn after(subject: &Subject, acted: &Acted, now: Timestamp) -> MetricAutoscalerStatus {
+    let mut status = match acted {
+        Acted::Blocked(blocked) => blocked_status(subject, blocked),
+        Acted::Held(decided)
+        | Acted::Scaled { decided, .. }
+        | Acted::Superseded { decided }
+        | Acted::Failed { decided, .. } => decided_status(subject, decided, acted),
+    };
+    conditions::judge(&mut status.conditions, subject, acted, now);
+    status.observed_generation = Some(subject.snapshot.generation);
+    status.observed_at = Some(time(now));
+    status.history = Some(subject.history.encode());
+    status.last_replicas = subject.history.last_replicas.map(autoscaler_core::Replicas::as_i32);
+    status.target_uid.clone_from(&subject.target_uid);
+    status
+}
+
+fn decided_status(subject: &Subject, decided: &Decided, acted: &Acted) -> MetricAutoscalerStatus {
+    let decision = &decided.decision;
+    let written = &subject.written;
+    let scaled = matches!(acted, Acted::Scaled { .. });
+    MetricAutoscalerStatus {
+        conditions: written.conditions.clone(),
+        current_metrics: decision.metrics().map(metric).collect(),
+        current_replicas: Some(decision.current.as_i32()),
+        decisions: decisions(subject, decided, acted),
+        desired_replicas: Some(decision.desired.as_i32()),
+        last_scale_time: if scaled { Some(time(decision.at)) } else { written.last_scale_time.clone() },
+        next_change_time: decision.next_change.map(time),
+        summary: Some(clip(summary(decided), MAX_SUMMARY)),
+        targets: Some(clip(explain::targets(decision), MAX_TARGETS)),
+        ..MetricAutoscalerStatus::default()
+    }
+}
+
+/// Nothing was decided: what was known stays, under a summary that says why nothing new is.
+fn blocked_status(subject: &Subject, blocked: &Blocked) -> MetricAutoscalerStatus {
+    let replicas = blocked.target.as_ref().and_then(|target| target.replicas);
+    MetricAutoscalerStatus {
+        current_metrics: Vec::new(),
+        current_replicas: replicas.map(autoscaler_core::Replicas::as_i32).or(subject.written.current_replicas),
+        next_change_time: None,
+        summary: Some(clip(blocked.message.clone(), MAX_SUMMARY)),
+        targets: None,
+        ..subject.written.clone()
+    }
+}
+
+/// The one sentence, with what is particular to this installation.
+pub fn summary(decided: &Decided) -> String {
+    let mut text = explain::summary(&decided.decision);
+    if decided.seen.mode == EffectiveMode::DryRun {
+        text.insert_str(0, "dry run, nothing is written: ");
+    }
+    if decided.seen.prepared.clamped {
+        let seconds = decided.seen.prepared.interval.as_secs_f32();
+        text.push_str(&format!("; intervalSeconds is below the operator's minimum: evaluated every {seconds} s"));
+    }
+    text
+}
+
+fn metric(step: &MetricStep) -> MetricStatus {
+    let (reason, since) = match step.part {
+        Part::Counts => (None, None),
+        Part::AssumedZero | Part::Ignored => (Some(explain::metric(step)), None),
+        Part::BlocksShrink { since } => (Some(explain::reading(&step.reading)), Some(time(since))),
+    };
+    MetricStatus {
+        name: step.metric.clone(),
+        proposal: step.proposal.map(|proposal| proposal.replicas.as_i32()),
+        reading: step.reading.class().as_str().to_owned(),
+        reason,
+        since,
+        target: step.target.amount().to_string(),
+        target_type: match step.target.kind() {
+            TargetKind::Value => "Value".to_owned(),
+            TargetKind::AverageValue => "AverageValue".to_owned(),
+        },
+        value: step.proposal.map(|proposal| proposal.compared.to_string()),
+    }
+}
+
+/// The last decisions that changed something, one line each.
+fn decisions(subject: &Subject, decided: &Decided, acted: &Acted) -> Vec<String> {
+    let mut lines = subject.written.decisions.clone();
+    let decision = &decided.decision;
+    let at = explain::time(decision.at);
+    if let Some((from, to)) = foreign_change(decision) {
+        let by = decided.seen.target.last_set_by.as_deref().map_or(String::new(), |by| format!(" ({by})"));
+        lines.push(clip(format!("{at} {from} -> {to} by somebody else{by}"), MAX_DECISION));
+    }
+    let would = decided.seen.mode == EffectiveMode::DryRun
+        && decision.change().is_some()
+        && subject.written.desired_replicas != Some(decision.desired.as_i32());
+    if would || matches!(acted, Acted::Scaled { .. }) {
+        let how = if would { " (dry run)" } else { "" };
+        lines.push(clip(format!("{at} {} -> {}{how}: {}", decision.current, decision.desired, why(decision)), MAX_DECISION));
+    }
+    let surplus = lines.len().saturating_sub(MAX_DECISIONS);
+    lines.drain(..surplus);
+    lines
+}
+
+/// A change by somebody else that this evaluation noticed.
+pub fn foreign_change(decision: &Decision) -> Option<(autoscaler_core::Replicas, autoscaler_core::Replicas)> {
+    decision.trail.iter().find_map(|step| match step {
+        Step::ForeignChange { from, to } => Some((*from, *to)),
+        _ => None,
+    })
+}
+
+/// What asked for a change, and what cut it short.
+pub fn why(decision: &Decision) -> String {
+    let mut text = explain::reason(decision).unwrap_or_default();
+    let cut = decision.limits().rev().find(|limit| Direction::between(decision.current, limit.wanted).is_some());
+    if let Some(limit) = cut {
+        text.push_str("; ");
+        text.push_str(&explain::limit(limit));
+    }
+    text
+}
+
+fn time(at: Timestamp) -> Time {
+    Time(whole_seconds(at))
+}
+

@@ -1,0 +1,233 @@
+//! The four conditions. Reasons are those of the table in `autoscaler-api`; messages come from the core's renderer.
+
+use autoscaler_api::conditions::{ConditionType, Status, Verdict, reason, reason_of_reading, set_condition};
+use autoscaler_core::decision::{Basis, MetricStep, Part};
+use autoscaler_core::{Decision, Direction, Limit, LimitCause, Step, explain};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use super::summary;
+use crate::reconcile::act::Acted;
+use crate::reconcile::decide::Decided;
+use crate::reconcile::observe::Blocked;
+use crate::subject::{EffectiveMode, Subject};
+use crate::target::TargetError;
+
+/// A condition that has another status or reason than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConditionChange {
+    /// Its type.
+    pub condition: ConditionType,
+    /// The reason now.
+    pub reason: String,
+    /// The message now.
+    pub message: String,
+    /// Whether that is as it should be.
+    pub good: bool,
+}
+
+impl ConditionChange {
+    /// Whether it is worth an event: readiness either way, a failure to scale, and a metric that blocks shrinking.
+    /// A change of size has an event of its own, and limits come and go with the load.
+    pub fn is_news(&self) -> bool {
+        match self.condition {
+            ConditionType::Ready => true,
+            ConditionType::AbleToScale => !self.good && self.reason == reason::FAILED_UPDATE_SCALE,
+            ConditionType::ScalingLimited => self.reason == reason::SHRINK_BLOCKED_BY_METRIC,
+            ConditionType::ScalingActive => false,
+        }
+    }
+
+    /// The conditions that differ in status or reason.
+    pub fn between(before: &[Condition], after: &[Condition]) -> Vec<Self> {
+        let changed = |condition: &&Condition| {
+            !before.iter().any(|old| {
+                old.type_ == condition.type_ && old.status == condition.status && old.reason == condition.reason
+            })
+        };
+        let named = |condition: &Condition| ConditionType::ALL.into_iter().find(|of| of.as_str() == condition.type_);
+        after
+            .iter()
+            .filter(changed)
+            .filter_map(|condition| {
+                let of = named(condition)?;
+                Some(Self {
+                    condition: of,
+                    reason: condition.reason.clone(),
+                    message: condition.message.clone(),
+                    good: condition.status == of.good().as_str(),
+                })
+            })
+            .collect()
+    }
+}
+
+/// Status, reason and message of one condition.
+type Finding = (Status, &'static str, String);
+
+/// Sets all four.
+pub(super) fn judge(conditions: &mut Vec<Condition>, subject: &Subject, acted: &Acted, now: Timestamp) {
+    let findings = match acted {
+        Acted::Blocked(blocked) => blocked_findings(blocked),
+        Acted::Held(decided)
+        | Acted::Scaled { decided, .. }
+        | Acted::Superseded { decided }
+        | Acted::Failed { decided, .. } => [
+            (ConditionType::Ready, ready(decided)),
+            (ConditionType::ScalingActive, scaling_active(decided)),
+            (ConditionType::AbleToScale, able_to_scale(subject, decided, acted)),
+            (ConditionType::ScalingLimited, scaling_limited(decided)),
+        ],
+    };
+    for (condition, (status, reason, message)) in findings {
+        let observed_generation = Some(subject.snapshot.generation);
+        set_condition(conditions, Verdict { condition, status, reason, message, observed_generation }, now);
+    }
+}
+
+fn blocked_findings(blocked: &Blocked) -> [(ConditionType, Finding); 4] {
+    let stands = |condition, status| reason::is_documented(condition, status, blocked.reason);
+    let finding = |condition| {
+        let found = [Status::False, Status::True].into_iter().find(|status| stands(condition, *status));
+        match found {
+            Some(status) => (condition, (status, blocked.reason, blocked.message.clone())),
+            None => (condition, (Status::Unknown, reason::NOT_EVALUATED, "see the condition Ready".to_owned())),
+        }
+    };
+    ConditionType::ALL.map(finding)
+}
+
+fn ready(decided: &Decided) -> Finding {
+    let message = summary(decided);
+    if decided.decision.is_disabled() {
+        return (Status::True, reason::SCALING_DISABLED, message);
+    }
+    match unreadable(&decided.decision) {
+        Some(reason) => (Status::False, reason, message),
+        None if decided.seen.mode == EffectiveMode::DryRun => (Status::True, reason::DRY_RUN, message),
+        None => (Status::True, reason::VALID_METRIC_FOUND, message),
+    }
+}
+
+fn scaling_active(decided: &Decided) -> Finding {
+    let decision = &decided.decision;
+    if decision.is_disabled() {
+        return (Status::False, reason::SCALING_DISABLED, summary(decided));
+    }
+    let metrics: Vec<String> = decision.metrics().map(explain::metric).collect();
+    let message = metrics.join("; ");
+    match unreadable(decision) {
+        Some(reason) => (Status::False, reason, message),
+        None if decided.seen.mode == EffectiveMode::DryRun => (Status::False, reason::DRY_RUN, message),
+        None => (Status::True, reason::VALID_METRIC_FOUND, message),
+    }
+}
+
+/// The reason of the first metric, if none can be read.
+fn unreadable(decision: &Decision) -> Option<&'static str> {
+    let unread = decision.trail.iter().any(|step| matches!(step, Step::Unread { .. }));
+    unread.then(|| decision.metrics().find_map(|step| reason_of_reading(&step.reading))).flatten()
+}
+
+fn able_to_scale(subject: &Subject, decided: &Decided, acted: &Acted) -> Finding {
+    let decision = &decided.decision;
+    match acted {
+        Acted::Scaled { from, to, .. } => {
+            let message = format!("the size was changed from {from} to {to} at {}", explain::time(decision.at));
+            return (Status::True, reason::SUCCEEDED_RESCALE, message);
+        }
+        Acted::Failed { error: error @ TargetError::Forbidden { .. }, .. } => {
+            return (Status::False, reason::FORBIDDEN, error.to_string());
+        }
+        Acted::Failed { error, .. } => return (Status::False, reason::FAILED_UPDATE_SCALE, error.to_string()),
+        Acted::Superseded { .. } => {
+            let message = "the target kept changing while it was decided on; decided again at the next evaluation";
+            return (Status::False, reason::FAILED_UPDATE_SCALE, message.to_owned());
+        }
+        Acted::Held(_) | Acted::Blocked(_) => {}
+    }
+    let window = decision.limits().find_map(|limit| match limit.cause {
+        LimitCause::Window { direction, .. } => Some((direction, limit)),
+        _ => None,
+    });
+    match window {
+        Some((Direction::Down, limit)) => (Status::True, reason::SCALE_DOWN_STABILIZED, explain::limit(limit)),
+        Some((Direction::Up, limit)) => (Status::True, reason::SCALE_UP_STABILIZED, explain::limit(limit)),
+        // What the last change was stays readable until there is something else to say.
+        None => match rescaled(subject) {
+            Some(message) => (Status::True, reason::SUCCEEDED_RESCALE, message),
+            None => (Status::True, reason::READY_FOR_NEW_SCALE, "the size can be changed at once".to_owned()),
+        },
+    }
+}
+
+fn rescaled(subject: &Subject) -> Option<String> {
+    let conditions = &subject.written.conditions;
+    let last = conditions.iter().find(|condition| condition.type_ == ConditionType::AbleToScale.as_str())?;
+    (last.reason == reason::SUCCEEDED_RESCALE).then(|| last.message.clone())
+}
+
+fn scaling_limited(decided: &Decided) -> Finding {
+    let decision = &decided.decision;
+    if decision.is_disabled() {
+        return (Status::Unknown, reason::NOT_EVALUATED, "the target is scaled to 0".to_owned());
+    }
+    if decision.trail.iter().any(|step| matches!(step, Step::FellBack { .. })) {
+        return (Status::True, reason::FALLBACK_ACTIVE, explain::summary(decision));
+    }
+    if let Some(message) = blocked_by_metrics(decision) {
+        return (Status::True, reason::SHRINK_BLOCKED_BY_METRIC, message);
+    }
+    if let Some((reason, limit)) = decision.limits().rev().find_map(|limit| Some((limit_reason(limit)?, limit))) {
+        return (Status::True, reason, explain::limit(limit));
+    }
+    if let Some(finding) = corrected(decision) {
+        return finding;
+    }
+    if let Some(step) = decision.metrics().find(awaits_replicas) {
+        return (Status::True, reason::AWAITING_REPLICAS, explain::metric(step));
+    }
+    let message = match decision.merged() {
+        Some((_, wanted)) => format!("the metrics ask for {wanted}, and nothing but a window stands in the way"),
+        None => "no metric asks for anything".to_owned(),
+    };
+    (Status::False, reason::DESIRED_WITHIN_RANGE, message)
+}
+
+/// A metric that blocks shrinking is never silent (R4).
+fn blocked_by_metrics(decision: &Decision) -> Option<String> {
+    let blocking: Vec<String> =
+        decision.metrics().filter(|step| matches!(step.part, Part::BlocksShrink { .. })).map(explain::metric).collect();
+    (!blocking.is_empty()).then(|| blocking.join("; "))
+}
+
+fn awaits_replicas(step: &&MetricStep) -> bool {
+    step.proposal.is_some_and(|proposal| proposal.basis == Basis::AwaitsReplicas)
+}
+
+fn corrected(decision: &Decision) -> Option<Finding> {
+    decision.trail.iter().find_map(|step| match step {
+        Step::Corrected { from, to } => {
+            let reason = if from > to { reason::TOO_MANY_REPLICAS } else { reason::TOO_FEW_REPLICAS };
+            Some((Status::True, reason, explain::reason(decision).unwrap_or_default()))
+        }
+        _ => None,
+    })
+}
+
+/// The reason of a limit; a stabilization window is told by `AbleToScale`, unless it holds for lost memory.
+fn limit_reason(limit: &Limit) -> Option<&'static str> {
+    match &limit.cause {
+        LimitCause::MetricNotFresh { .. } => Some(reason::SHRINK_BLOCKED_BY_METRIC),
+        LimitCause::Window { uncertain: true, .. } => Some(reason::HISTORY_UNCERTAIN),
+        LimitCause::Window { uncertain: false, .. } => None,
+        LimitCause::Rate { direction: Direction::Up } => Some(reason::SCALE_UP_LIMIT),
+        LimitCause::Rate { direction: Direction::Down } => Some(reason::SCALE_DOWN_LIMIT),
+        LimitCause::Cooldown { .. } => Some(reason::COOLING_DOWN),
+        LimitCause::Rollout(_) => Some(reason::ROLLOUT_IN_PROGRESS),
+        LimitCause::ClockSkew { .. } => Some(reason::CLOCK_SKEW),
+        LimitCause::DataGap { .. } => Some(reason::DATA_GAP),
+        LimitCause::Min => Some(reason::TOO_FEW_REPLICAS),
+        LimitCause::Max => Some(reason::TOO_MANY_REPLICAS),
+    }
+}

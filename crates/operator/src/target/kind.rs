@@ -1,0 +1,105 @@
+//! One kind of target: discovered once, watched once, kept as views.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Client, discovery};
+use tokio_util::sync::CancellationToken;
+
+use super::view::{Shape, TargetView};
+use super::{TargetError, scale};
+use crate::gate::{CallError, Gate};
+use crate::mirror::{Listing, Mirror};
+
+/// How long an evaluation waits for the first list of a kind before it goes on without.
+const FIRST_LIST: Duration = Duration::from_secs(10);
+
+/// Why a kind cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KindError {
+    /// Not served.
+    Unknown {
+        /// As given.
+        api_version: String,
+        /// As given.
+        kind: String,
+    },
+    /// Served without a scale subresource.
+    NoScale {
+        /// As given.
+        api_version: String,
+        /// As given.
+        kind: String,
+    },
+    /// Discovery did not succeed.
+    Undiscovered {
+        /// As given.
+        kind: String,
+    },
+}
+
+impl From<KindError> for TargetError {
+    fn from(error: KindError) -> Self {
+        match error {
+            KindError::Unknown { api_version, kind } => Self::UnknownKind { api_version, kind },
+            KindError::NoScale { api_version, kind } => Self::NoScale { api_version, kind },
+            KindError::Undiscovered { kind } => Self::NotSynced { kind },
+        }
+    }
+}
+
+/// A kind under watch.
+#[derive(Debug)]
+pub struct Kind {
+    pub(super) resource: ApiResource,
+    pub(super) shape: Shape,
+    pub(super) views: Mirror<TargetView>,
+}
+
+impl Kind {
+    /// Asks the API server for the kind: one request.
+    pub async fn discover(client: &Client, gate: &Gate, wanted: &GroupVersionKind) -> Result<Self, KindError> {
+        let (api_version, kind) = (wanted.api_version(), wanted.kind.clone());
+        match gate.read("discover the target's kind", discovery::pinned_kind(client, wanted)).await {
+            Ok((resource, capabilities)) => {
+                if !capabilities.subresources.iter().any(|(subresource, _)| subresource.plural == "scale") {
+                    return Err(KindError::NoScale { api_version, kind });
+                }
+                let shape = Shape::of(&resource.group, &resource.kind);
+                Ok(Self { resource, shape, views: Mirror::new(move |object| TargetView::of(object, shape)) })
+            }
+            Err(CallError::Api { source, .. }) if is_unknown(&source) => Err(KindError::Unknown { api_version, kind }),
+            Err(error) => {
+                tracing::warn!(%api_version, %kind, category = error.category(), "failed to discover a kind of target");
+                Err(KindError::Undiscovered { kind })
+            }
+        }
+    }
+
+    /// Watches the kind until `stop`, keeping views.
+    pub fn watch(self: Arc<Self>, client: &Client, namespace: Option<&str>, stop: CancellationToken) {
+        let api = scale::api(client, &self.resource, namespace);
+        tokio::spawn(async move {
+            stop.run_until_cancelled(self.views.follow(&self.resource.plural, api)).await;
+        });
+    }
+
+    /// Waits for the first list of views.
+    pub(super) async fn usable(&self) -> Result<(), TargetError> {
+        match self.views.settled(FIRST_LIST).await {
+            Listing::Done => Ok(()),
+            Listing::Pending => Err(TargetError::NotSynced { kind: self.resource.kind.clone() }),
+            Listing::Forbidden => Err(scale::forbidden("list and watch", &self.resource, "")),
+        }
+    }
+}
+
+/// An unknown group answers 404 with a body that is no Status; an unknown kind is kube's own error.
+fn is_unknown(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => status.code == 404,
+        kube::Error::Discovery(_) => true,
+        _ => false,
+    }
+}

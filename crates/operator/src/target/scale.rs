@@ -1,0 +1,142 @@
+//! The scale subresource: read with the object it belongs to, and written as a compare-and-swap (R20).
+
+use autoscaler_core::Replicas;
+use k8s_openapi::api::autoscaling::v1::Scale;
+use kube::api::{Api, Patch, PatchParams};
+use kube::core::{ApiResource, DynamicObject};
+use kube::Client;
+use serde_json::{Value, json};
+
+use super::view::{FIELD_MANAGER, Shape, TargetView};
+use super::{Kind, TargetError};
+use crate::gate::{CallError, Gate};
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScaleOutcome {
+    /// The count is what was asked for.
+    Written {
+        /// The version of the object after it.
+        resource_version: String,
+    },
+    /// The object is no longer what was decided on: read again, decide again.
+    Refused,
+}
+
+/// The API of one kind, in one namespace or all.
+pub(super) fn api(client: &Client, resource: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
+        None => Api::all_with(client.clone(), resource),
+    }
+}
+
+/// The object as it is now. Built-in kinds answer everything at once; a custom resource is asked for its scale too, until
+/// both answers are of the same version.
+pub(super) async fn read_live(
+    client: &Client,
+    gate: &Gate,
+    kind: &Kind,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<TargetView>, TargetError> {
+    const TRIES: usize = 3;
+    let api = api(client, &kind.resource, Some(namespace));
+    for _ in 0..TRIES {
+        let object = match gate.read("read the target", api.get_opt(name)).await {
+            Ok(Some(object)) => object,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(refused_or_unreachable(error, "get", &kind.resource, "")),
+        };
+        let Some(view) = TargetView::of(&object, kind.shape) else {
+            return Ok(None);
+        };
+        if kind.shape != Shape::Custom {
+            return Ok(Some(view));
+        }
+        let scale = match gate.read("read the scale of the target", api.get_scale(name)).await {
+            Ok(scale) => scale,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(refused_or_unreachable(error, "get", &kind.resource, "/scale")),
+        };
+        if scale.metadata.resource_version.as_deref() == Some(view.resource_version.as_str()) {
+            return Ok(Some(TargetView { replicas: Some(replicas_of(&scale)), ..view }));
+        }
+    }
+    Err(TargetError::NotSynced { kind: kind.resource.kind.clone() })
+}
+
+/// Writes the count if UID and count are still those decided on. A `kubectl scale` in between survives.
+///
+/// Built-in kinds: JSON patch with tests, no resourceVersion, which every pod that turns Ready bumps. Custom resources:
+/// the UID is not enforced in a patch of the scale, so the resourceVersion guards it.
+pub async fn write_scale(
+    client: &Client,
+    gate: &Gate,
+    kind: &Kind,
+    namespace: &str,
+    name: &str,
+    decided_on: &TargetView,
+    to: Replicas,
+) -> Result<ScaleOutcome, TargetError> {
+    let api = api(client, &kind.resource, Some(namespace));
+    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let from = decided_on.replicas.unwrap_or(Replicas::ZERO);
+    let patched = match kind.shape {
+        Shape::Deployment | Shape::StatefulSet | Shape::ReplicaSet => {
+            let patch: Patch<Value> = compare_and_swap(&decided_on.uid, from, to);
+            gate.write("write the scale of the target", api.patch_scale(name, &parameters, &patch)).await
+        }
+        Shape::Custom => {
+            let patch = Patch::Merge(json!({
+                "metadata": {"resourceVersion": decided_on.resource_version},
+                "spec": {"replicas": to.get()},
+            }));
+            gate.write("write the scale of the target", api.patch_scale(name, &parameters, &patch)).await
+        }
+    };
+    match patched {
+        Ok(scale) => Ok(ScaleOutcome::Written { resource_version: scale.metadata.resource_version.unwrap_or_default() }),
+        // 422: a test of the JSON patch failed. 409: the version has moved on.
+        Err(error) if matches!(error.code(), Some(404 | 409 | 422)) => Ok(ScaleOutcome::Refused),
+        Err(error) => Err(refused_or_unreachable(error, "patch", &kind.resource, "/scale")),
+    }
+}
+
+fn compare_and_swap(uid: &str, from: Replicas, to: Replicas) -> Patch<Value> {
+    let operations = json!([
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "test", "path": "/spec/replicas", "value": from.get()},
+        {"op": "replace", "path": "/spec/replicas", "value": to.get()},
+    ]);
+    Patch::Json(serde_json::from_value(operations).expect("the three operations above are a JSON patch"))
+}
+
+/// `spec.replicas` of a scale is left out when it is 0.
+fn replicas_of(scale: &Scale) -> Replicas {
+    Replicas::from(scale.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(0))
+}
+
+fn refused_or_unreachable(
+    error: CallError,
+    verb: &'static str,
+    resource: &ApiResource,
+    subresource: &'static str,
+) -> TargetError {
+    if error.code() == Some(403) {
+        return forbidden(verb, resource, subresource);
+    }
+    TargetError::Unreachable { source: error }
+}
+
+/// A missing right, with the rule that grants it.
+pub(super) fn forbidden(verb: &'static str, resource: &ApiResource, subresource: &str) -> TargetError {
+    let (group, plural) = (&resource.group, &resource.plural);
+    let hint = format!(
+        "apply a ClusterRole labelled metricautoscaler.dev/aggregate-to-operator: \"true\" with the rules \
+         {{apiGroups: [\"{group}\"], resources: [\"{plural}\"], verbs: [get, list, watch]}} and \
+         {{apiGroups: [\"{group}\"], resources: [\"{plural}/scale\"], verbs: [get, patch]}}"
+    );
+    TargetError::Forbidden { verb, resource: format!("{plural}{subresource}.{group}"), hint }
+}
+

@@ -1,0 +1,124 @@
+//! The life of one autoscaler within a term: evaluated at once, then on its own interval, until it is gone or the term
+//! ends. A panic is caught here: one bad object never stops the others (R23).
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::BootTime;
+use crate::context::Context;
+use crate::metrics::{EvaluationOutcome, ObjectName};
+use crate::pace::Pace;
+use crate::reconcile::reconcile;
+use crate::subject::Subject;
+
+/// Longest pause after panics.
+const LONGEST_QUARANTINE: Duration = Duration::from_secs(300);
+
+/// See the module. Returns whether the last status was accepted.
+pub async fn run(context: Context, subject: Subject, pace: Arc<Pace>, stop: CancellationToken) -> bool {
+    let name = ObjectName { namespace: subject.snapshot.namespace.clone(), name: subject.snapshot.name.clone() };
+    let flushed = look_after(&context, subject, &pace, &stop).await;
+    context.metrics.forget(&name);
+    flushed
+}
+
+async fn look_after(context: &Context, mut subject: Subject, pace: &Pace, stop: &CancellationToken) -> bool {
+    let mut due = context.clock.boot();
+    loop {
+        let wait = due.since(context.clock.boot());
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return subject.flushed,
+            edited = subject.edited() => match edited {
+                Some(()) => due = context.clock.boot(),
+                None => return true,
+            },
+            () = tokio::time::sleep(wait) => {}
+        }
+        let lateness = context.clock.boot().since(due);
+        evaluate(context, &mut subject, stop, lateness).await;
+        due = next_due(context, &subject);
+        pace.due(due, subject.interval());
+    }
+}
+
+/// One evaluation, with its panics caught. At the end of the term it is abandoned where nothing has been written yet.
+async fn evaluate(context: &Context, subject: &mut Subject, stop: &CancellationToken, lateness: Duration) {
+    let began = context.clock.boot();
+    let evaluation = AssertUnwindSafe(reconcile(context, subject, stop)).catch_unwind();
+    let outcome = match evaluation.await {
+        Ok(outcome) => {
+            subject.panics = 0;
+            outcome
+        }
+        Err(_) => {
+            subject.panics += 1;
+            let (namespace, name, panics) = (&subject.snapshot.namespace, &subject.snapshot.name, subject.panics);
+            tracing::error!(%namespace, %name, panics, "an evaluation panicked; the object is quarantined for a while");
+            EvaluationOutcome::Panicked
+        }
+    };
+    context.metrics.evaluated(outcome, lateness, context.clock.boot().since(began));
+}
+
+/// When to evaluate next: on the beat that all who ask the same question share, or later after panics.
+fn next_due(context: &Context, subject: &Subject) -> BootTime {
+    let now = context.clock.boot();
+    if subject.panics > 0 {
+        let pause = subject.interval().saturating_mul(1 << subject.panics.min(10));
+        return now.plus(pause.clamp(subject.interval(), LONGEST_QUARANTINE.max(subject.interval())));
+    }
+    let wall = u64::try_from(context.clock.now().as_millisecond()).unwrap_or(0);
+    now.plus(until_beat(wall, subject.interval(), question(subject)))
+}
+
+/// Those who ask the same question are evaluated at the same instant, so that it is asked once; different questions are
+/// spread over the interval.
+fn question(subject: &Subject) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let first = subject.prepared.as_ref().ok().and_then(|prepared| prepared.metrics.first());
+    match first.and_then(|metric| metric.query.as_ref()) {
+        Some(query) => query.text().hash(&mut hasher),
+        None => subject.snapshot.uid.hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
+/// Time until the next beat of a phase within the interval, but at least half an interval: the first evaluation of an
+/// object is at once, and the second must not follow on its heels.
+fn until_beat(now_milliseconds: u64, interval: Duration, question: u64) -> Duration {
+    let interval = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
+    let phase = question % interval;
+    let earliest = now_milliseconds + interval / 2;
+    let past = (earliest % interval + interval - phase) % interval;
+    let beat = if past == 0 { earliest } else { earliest + (interval - past) };
+    Duration::from_millis(beat - now_milliseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_question_shares_its_beat_and_the_next_one_is_an_interval_later() {
+        let interval = Duration::from_secs(15);
+        let beat = |now: u64| now + u64::try_from(until_beat(now, interval, 4_711).as_millis()).unwrap();
+        let first = beat(1_000_003);
+        assert_eq!(beat(1_000_900), first);
+        assert_eq!(beat(first), first + 15_000);
+        assert_eq!(first % 15_000, 4_711);
+    }
+
+    #[test]
+    fn the_next_evaluation_is_never_sooner_than_half_an_interval_nor_later_than_one_and_a_half() {
+        for now in 0..20_000 {
+            let wait = until_beat(now, Duration::from_secs(10), 1_234).as_millis();
+            assert!((5_000..=15_000).contains(&wait), "{now}: {wait}");
+        }
+    }
+}
