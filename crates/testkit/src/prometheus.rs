@@ -92,13 +92,26 @@ impl PrometheusOptions {
     /// Past samples of one series, from `ago` until now, one every `step`; `value` is given the time since the first one.
     #[must_use]
     pub fn with_history(
-        mut self,
+        self,
         series: impl Into<String>,
         ago: Duration,
         step: Duration,
         value: impl Fn(Duration) -> f64,
     ) -> Self {
-        self.history.push(History::sampled(series.into(), ago, step, value));
+        self.with_history_until(series, (ago, Duration::ZERO), step, value)
+    }
+
+    /// Past samples that end some time ago, without a staleness marker: what an outage of Prometheus itself leaves behind.
+    #[must_use]
+    pub fn with_history_until(
+        mut self,
+        series: impl Into<String>,
+        (ago, until): (Duration, Duration),
+        step: Duration,
+        value: impl Fn(Duration) -> f64,
+    ) -> Self {
+        self.history
+            .push(History::sampled(series.into(), (ago, until), step, value));
         self
     }
 }

@@ -19,12 +19,18 @@ pub(super) struct History {
 }
 
 impl History {
-    pub(super) fn sampled(series: String, ago: Duration, step: Duration, value: impl Fn(Duration) -> f64) -> Self {
+    /// From `ago` to `until`, both times before now.
+    pub(super) fn sampled(
+        series: String,
+        (ago, until): (Duration, Duration),
+        step: Duration,
+        value: impl Fn(Duration) -> f64,
+    ) -> Self {
         let start = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .saturating_sub(ago);
-        let ages = (0..).map(|number| step * number).take_while(|age| *age <= ago);
+        let ages = (0..).map(|number| step * number).take_while(|age| *age + until <= ago);
         let samples = ages.map(|age| ((start + age).as_millis(), value(age))).collect();
         Self { series, samples }
     }
@@ -88,7 +94,9 @@ mod tests {
     fn samples_run_from_the_first_to_now_and_series_of_one_name_stand_together() {
         let past = |series: &str| {
             let minute = Duration::from_mins(1);
-            let mut history = History::sampled(series.to_owned(), 2 * minute, minute, |age| age.as_secs_f64());
+            let mut history = History::sampled(series.to_owned(), (2 * minute, Duration::ZERO), minute, |age| {
+                age.as_secs_f64()
+            });
             let start = history.samples[0].0;
             for (milliseconds, _) in &mut history.samples {
                 *milliseconds -= start - 1_700_000_000_250;
