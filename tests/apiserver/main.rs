@@ -3,4 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
 
 mod admission;
+mod scaling;
 mod shared;
+mod world;

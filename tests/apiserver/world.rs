@@ -1,0 +1,346 @@
+//! What one test acts in: a namespace of its own, an exporter, a Prometheus behind a proxy, and operators that run as a
+//! service account with exactly the rules of `config/rbac`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use autoscaler_api::{MetricAutoscaler, MetricAutoscalerStatus};
+use autoscaler_testkit::exporter::Exporter;
+use autoscaler_testkit::fault_proxy::FaultProxy;
+use autoscaler_testkit::plane::ControlPlane;
+use autoscaler_testkit::ports::free_address;
+use autoscaler_testkit::process::{Process, ProcessSpec};
+use autoscaler_testkit::prometheus::{Prometheus, PrometheusOptions};
+use autoscaler_testkit::wait::eventually;
+use k8s_openapi::api::autoscaling::v1::Scale;
+use kube::api::{Api, Patch, PatchParams};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use serde_json::json;
+use tokio::sync::OnceCell;
+
+use crate::shared::{operator_binary, plane, repository};
+
+/// How long anything may take before the test gives up: generous, since the machine may be busy.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The name of the one metric that most tests use.
+pub(crate) const LOAD: &str = "load";
+
+/// See the module.
+pub(crate) struct World {
+    pub(crate) plane: &'static ControlPlane,
+    pub(crate) namespace: String,
+    pub(crate) client: kube::Client,
+    pub(crate) exporter: Exporter,
+    pub(crate) prometheus: &'static Prometheus,
+    pub(crate) proxy: FaultProxy,
+    directory: PathBuf,
+}
+
+/// A running operator.
+pub(crate) struct Operator {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
+}
+
+/// The Prometheus that all tests share; each sees its own series by their label `namespace`.
+async fn prometheus() -> &'static Prometheus {
+    static PROMETHEUS: OnceCell<Prometheus> = OnceCell::const_new();
+    PROMETHEUS
+        .get_or_init(|| async { Prometheus::start(PrometheusOptions::default()).await.unwrap() })
+        .await
+}
+
+impl World {
+    /// A fresh namespace with the operator's service account and rights in it, and an exporter under scrape.
+    pub(crate) async fn new(name: &str) -> Self {
+        let plane = plane().await;
+        let namespace = plane.namespace(name).await.unwrap();
+        let prometheus = prometheus().await;
+        let exporter = Exporter::start();
+        prometheus
+            .add_target(&namespace, exporter.address(), &[("namespace", &namespace)])
+            .unwrap();
+        let directory = plane.directory().join(&namespace);
+        std::fs::create_dir_all(&directory).unwrap();
+        let world = Self {
+            client: plane.client_as_admin(),
+            proxy: FaultProxy::start(prometheus.address()),
+            plane,
+            namespace,
+            exporter,
+            prometheus,
+            directory,
+        };
+        world.grant_rights().await;
+        world
+    }
+
+    /// The files of `config/rbac`, with the namespace replaced: each test has leases and rights of its own.
+    async fn grant_rights(&self) {
+        let read = |file: &str| std::fs::read_to_string(repository().join("config/rbac").join(file)).unwrap();
+        self.plane.apply(&read("operator_role.yaml")).await.unwrap();
+        let files = [
+            "service_account.yaml",
+            "lease.yaml",
+            "leader_role.yaml",
+            "leader_role_binding.yaml",
+        ];
+        let own = |text: String| {
+            text.replace(
+                "namespace: metric-autoscaler",
+                &format!("namespace: {}", self.namespace),
+            )
+        };
+        for file in files {
+            self.plane.apply(&own(read(file))).await.unwrap();
+        }
+        let name = format!("metadata:\n  name: metric-autoscaler-{}\n", self.namespace);
+        let binding = read("operator_role_binding.yaml").replace("metadata:\n  name: metric-autoscaler\n", &name);
+        self.plane.apply(&own(binding)).await.unwrap();
+    }
+
+    /// Starts an operator for this namespace and waits until it leads.
+    pub(crate) async fn operator(&self) -> Operator {
+        self.operator_with("operator", &[]).await
+    }
+
+    /// The same with a name and further flags. A standby is ready too.
+    pub(crate) async fn operator_with(&self, name: &str, flags: &[&str]) -> Operator {
+        let operator = self.start_operator(name, flags).await;
+        operator
+            .process
+            .wait_ready(DEADLINE, || operator.readiness())
+            .await
+            .unwrap();
+        operator
+    }
+
+    /// The same without waiting.
+    pub(crate) async fn start_operator(&self, name: &str, flags: &[&str]) -> Operator {
+        let kubeconfig = self.directory.join(format!("{name}.kubeconfig"));
+        let lifetime = Duration::from_secs(3600);
+        let token = self
+            .plane
+            .service_account_token(&self.namespace, "metric-autoscaler", lifetime)
+            .await
+            .unwrap();
+        self.plane.write_kubeconfig(&kubeconfig, &token).unwrap();
+        self.spawn_operator(name, &kubeconfig, flags)
+    }
+
+    /// An operator with a kubeconfig of the test's choice.
+    pub(crate) fn spawn_operator(&self, name: &str, kubeconfig: &std::path::Path, flags: &[&str]) -> Operator {
+        let address = free_address();
+        let log = self.directory.join(format!("{name}.log"));
+        let spec = ProcessSpec::new(name, operator_binary(), log)
+            .args(["--kubeconfig", &kubeconfig.display().to_string()])
+            .args(["--prometheus-url", &self.proxy.url()])
+            .args(["--namespace", &self.namespace, "--lease-namespace", &self.namespace])
+            .args(["--identity", name, "--listen-address", &address.to_string()])
+            .args(["--min-interval", "1", "--lease-duration", "6", "--api-timeout", "2.5"])
+            .args(flags.iter().copied());
+        Operator {
+            process: Process::spawn(&spec).unwrap(),
+            address,
+        }
+    }
+
+    /// The query of the metric that most tests use: one gauge of this namespace.
+    pub(crate) fn load(&self) -> String {
+        format!("sum({LOAD}{{namespace=\"{}\"}})", self.namespace)
+    }
+
+    /// Sets that gauge and waits until Prometheus answers it.
+    pub(crate) async fn set_load(&self, value: f64) {
+        self.exporter.set(LOAD, value);
+        self.prometheus
+            .wait_for(&self.load(), |seen| (seen - value).abs() < 1e-9)
+            .await;
+    }
+
+    /// A Deployment, `StatefulSet` or `ReplicaSet` whose pods become Ready at once.
+    pub(crate) async fn workload(&self, kind: &str, name: &str, replicas: u32) {
+        let service = if kind == "StatefulSet" {
+            format!("\n  serviceName: {name}")
+        } else {
+            String::new()
+        };
+        let yaml = format!(
+            "apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: {}}}\nspec:\n  replicas: \
+             {replicas}{service}\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: \
+             {{app: {name}}}}}\n    spec: {{containers: [{{name: main, image: none}}]}}\n",
+            self.namespace
+        );
+        self.plane.apply(&yaml).await.unwrap();
+        self.wait_replicas(kind, name, replicas).await;
+    }
+
+    /// An autoscaler of 1 to 10 replicas with a target of 100 per replica on [`LOAD`], evaluated every second, free of
+    /// windows; `more` is further YAML of the spec.
+    pub(crate) async fn autoscale(&self, name: &str, kind: &str, target: &str, more: &str) {
+        self.apply_autoscaler(name, kind, target, &self.default_spec(more))
+            .await;
+    }
+
+    /// The part of the spec below `scaleTargetRef`.
+    pub(crate) fn default_spec(&self, more: &str) -> String {
+        let query = self.load();
+        format!(
+            "  minReplicas: 1\n  maxReplicas: 10\n  intervalSeconds: 1\n  behavior: {{scaleDown: \
+             {{stabilizationWindowSeconds: 0, policies: [{{type: Pods, value: 100, periodSeconds: 1}}]}}, scaleUp: \
+             {{policies: [{{type: Pods, value: 100, periodSeconds: 1}}]}}}}\n  metrics:\n  - name: {LOAD}\n    \
+             prometheus: {{query: '{query}'}}\n    target: {{averageValue: 100}}\n{more}"
+        )
+    }
+
+    /// An autoscaler with the given YAML below `scaleTargetRef`.
+    pub(crate) async fn apply_autoscaler(&self, name: &str, kind: &str, target: &str, spec: &str) {
+        let api_version = if kind == "Broker" { "example.com/v1" } else { "apps/v1" };
+        let yaml = format!(
+            "apiVersion: metricautoscaler.dev/v1alpha1\nkind: MetricAutoscaler\nmetadata: {{name: {name}, namespace: \
+             {}}}\nspec:\n  scaleTargetRef: {{apiVersion: {api_version}, kind: {kind}, name: {target}}}\n{spec}",
+            self.namespace
+        );
+        self.plane.apply(&yaml).await.unwrap();
+    }
+
+    /// The API of a kind in this namespace.
+    pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
+        let (group, version) = if kind == "Broker" {
+            ("example.com", "v1")
+        } else {
+            ("apps", "v1")
+        };
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
+    /// Our own API in this namespace.
+    pub(crate) fn autoscalers(&self) -> Api<MetricAutoscaler> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// `spec.replicas` of a scale; 0 is left out on the wire.
+    pub(crate) async fn replicas(&self, kind: &str, name: &str) -> u32 {
+        let scale: Scale = self.api(kind).get_scale(name).await.unwrap();
+        u32::try_from(scale.spec.unwrap_or_default().replicas.unwrap_or(0)).unwrap()
+    }
+
+    /// Waits until a workload has so many replicas wanted and, for built-in kinds, ready.
+    pub(crate) async fn wait_replicas(&self, kind: &str, name: &str, replicas: u32) {
+        eventually(
+            &format!("{kind} {name} has {replicas} replicas, all ready"),
+            DEADLINE,
+            || async {
+                let object = self.api(kind).get(name).await.map_err(|error| error.to_string())?;
+                let wanted = object
+                    .data
+                    .pointer("/spec/replicas")
+                    .and_then(serde_json::Value::as_u64)
+                    .unwrap_or(0);
+                let ready = object
+                    .data
+                    .pointer("/status/readyReplicas")
+                    .and_then(serde_json::Value::as_u64)
+                    .unwrap_or(0);
+                if wanted == u64::from(replicas) && (kind == "Broker" || ready == wanted) {
+                    return Ok(());
+                }
+                let status = self.autoscalers().list(&kube::api::ListParams::default()).await;
+                let said = status.map(|list| list.items.into_iter().filter_map(|item| item.status?.summary).collect());
+                Err(format!(
+                    "{wanted} wanted, {ready} ready; said: {:?}",
+                    said.unwrap_or_else(|_| Vec::new())
+                ))
+            },
+        )
+        .await;
+    }
+
+    /// `kubectl scale`, as a person would.
+    pub(crate) async fn scale_by_hand(&self, kind: &str, name: &str, replicas: u32) {
+        let parameters = PatchParams {
+            field_manager: Some("kubectl".to_owned()),
+            ..PatchParams::default()
+        };
+        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+        self.api(kind).patch_scale(name, &parameters, &patch).await.unwrap();
+    }
+
+    /// The status of an autoscaler as it is now.
+    pub(crate) async fn status(&self, name: &str) -> MetricAutoscalerStatus {
+        self.autoscalers().get(name).await.unwrap().status.unwrap_or_default()
+    }
+
+    /// Waits until the status of an autoscaler fits.
+    pub(crate) async fn wait_status<T>(
+        &self,
+        name: &str,
+        what: &str,
+        fits: impl Fn(&MetricAutoscalerStatus) -> Option<T>,
+    ) -> T {
+        eventually(&format!("{name}: {what}"), DEADLINE, || async {
+            let status = self.status(name).await;
+            fits(&status).ok_or_else(|| format!("{status:#?}"))
+        })
+        .await
+    }
+
+    /// Waits until a condition has a status and a reason, and returns its message.
+    pub(crate) async fn wait_condition(&self, name: &str, condition: &str, status: &str, reason: &str) -> String {
+        self.wait_status(name, &format!("{condition}={status}/{reason}"), |found| {
+            let found = found.conditions.iter().find(|found| found.type_ == condition)?;
+            (found.status == status && found.reason == reason).then(|| found.message.clone())
+        })
+        .await
+    }
+
+    /// Edits an autoscaler by a merge patch.
+    pub(crate) async fn edit(&self, name: &str, patch: serde_json::Value) {
+        self.autoscalers()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .unwrap();
+    }
+
+    /// Waits until so many further queries of the metric have been answered: time passes for the operator, whatever the
+    /// clock of the test machine does.
+    pub(crate) async fn wait_evaluations(&self, count: usize) {
+        let asked = || self.proxy.queries().iter().filter(|query| query.contains(LOAD)).count();
+        let before = asked();
+        eventually(&format!("{count} further evaluations"), DEADLINE, || async {
+            let since = asked() - before;
+            if since >= count {
+                Ok(())
+            } else {
+                Err(format!("{since} so far"))
+            }
+        })
+        .await;
+    }
+}
+
+impl Operator {
+    /// The text behind one of its endpoints, with the HTTP status.
+    pub(crate) async fn get(&self, path: &str) -> Result<(u16, String), String> {
+        let answer = reqwest::get(format!("http://{}{path}", self.address))
+            .await
+            .map_err(|error| error.to_string())?;
+        let status = answer.status().as_u16();
+        Ok((status, answer.text().await.map_err(|error| error.to_string())?))
+    }
+
+    async fn readiness(&self) -> Result<(), String> {
+        match self.get("/readyz").await? {
+            (200, _) => Ok(()),
+            (status, text) => Err(format!("{status}: {text}")),
+        }
+    }
+}
+
+/// Asserts with the whole value shown.
+pub(crate) fn assert_contains(text: &str, part: &str) {
+    assert!(text.contains(part), "{part:?} is not in {text:?}");
+}
