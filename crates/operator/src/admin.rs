@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::checks::Checks;
 
-/// OpenMetrics 1.0, "Overall Structure".
+/// The content type of `OpenMetrics` 1.0.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What is shown.

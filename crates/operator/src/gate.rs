@@ -32,7 +32,7 @@ pub enum CallError {
         what: &'static str,
     },
     /// The API server answered with an error, or could not be reached.
-    #[error("failed to {what}")]
+    #[error("failed to {what}: {}", answer(.source))]
     Api {
         /// What was tried.
         what: &'static str,
@@ -76,6 +76,20 @@ impl CallError {
     /// Whether the object asked for does not exist.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(404)
+    }
+}
+
+/// Longest part of an answer that is shown.
+const MAX_SHOWN: usize = 256;
+
+/// What the API server said: why an admission policy or a quota refuses a write is what the person on call needs.
+fn answer(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => {
+            let said: String = status.message.chars().take(MAX_SHOWN).collect();
+            format!("HTTP {}: {said}", status.code)
+        }
+        _ => "the API server could not be reached".to_owned(),
     }
 }
 

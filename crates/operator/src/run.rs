@@ -1,6 +1,6 @@
 //! Wires the process together: log and endpoints first, then terms of leadership until it is told to end.
 
-mod terms;
+pub(crate) mod terms;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

@@ -33,9 +33,9 @@ impl LeaseWatch {
     pub(super) fn new(api: Api<Lease>, name: String, retry_after: Duration, ready: &Checks) -> Self {
         let is_up = Arc::new(AtomicBool::new(false));
         let up = Arc::clone(&is_up);
-        let ready = ready.add("lease", move || match up.load(Ordering::Relaxed) {
-            true => Ok(()),
-            false => Err("the Lease cannot be watched".to_owned()),
+        let ready = ready.add("lease", move || {
+            let is_up = up.load(Ordering::Relaxed);
+            is_up.then_some(()).ok_or_else(|| "the Lease cannot be watched".to_owned())
         });
         Self {
             api,

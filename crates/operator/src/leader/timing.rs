@@ -30,12 +30,12 @@ const LATENESS_PER_LEASE: u32 = 15;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "failed to fit writes of up to {} s into a lease of {} s: make the lease at least {} s long",
-    .longest_write.as_secs_f32(), .lease.as_secs(), .least.as_secs()
+    .longest_write.as_secs_f32(), .lease.as_secs(), .shortest.as_secs()
 )]
 pub struct TimingError {
     lease: Duration,
     longest_write: Duration,
-    least: Duration,
+    shortest: Duration,
 }
 
 /// The durations of one lease.
@@ -53,12 +53,12 @@ impl Timing {
     /// write + lease/15 <= lease/2, so lease >= write x 30/13.
     pub fn new(lease: Duration, longest_write: Duration) -> Result<Self, TimingError> {
         let lease = whole_seconds(lease);
-        let least = whole_seconds(longest_write * 30 / 13).max(Duration::from_secs(1));
-        let seconds = i32::try_from(lease.as_secs()).ok().filter(|_| lease >= least);
+        let shortest = whole_seconds(longest_write * 30 / 13).max(Duration::from_secs(1));
+        let seconds = i32::try_from(lease.as_secs()).ok().filter(|_| lease >= shortest);
         let seconds = seconds.ok_or(TimingError {
             lease,
             longest_write,
-            least,
+            shortest,
         })?;
         Ok(Self {
             seconds,

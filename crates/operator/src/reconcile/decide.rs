@@ -35,8 +35,12 @@ pub async fn decide(context: &Context, subject: &mut Subject, observed: Observed
     let mut seen = match observed {
         Observed::Seen(seen) => seen,
         Observed::Blocked(blocked) => {
-            // Whatever the reason, from here on we do not act: acting again starts the clocks anew (R14).
+            // Whatever the reason, from here on we do not act: acting again starts the clocks anew (R14), so what others
+            // do to the size meanwhile need not be remembered.
             subject.history.acting = false;
+            if let Some(target) = &blocked.target {
+                subject.history.last_replicas = target.replicas;
+            }
             return Plan::Blocked(blocked);
         }
     };

@@ -34,7 +34,7 @@ enum End {
 }
 
 /// Leads whenever it may, until shut down.
-pub(super) async fn hold<Leading: Future<Output = Stopped>>(
+pub(crate) async fn hold<Leading: Future<Output = Stopped>>(
     mut elector: Elector,
     metrics: &Metrics,
     shutdown: &CancellationToken,

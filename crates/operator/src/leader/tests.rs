@@ -1,0 +1,6 @@
+//! The elector against a simulated API server, in virtual time.
+
+mod direct;
+mod properties;
+mod replica;
+mod server;
