@@ -72,19 +72,19 @@ impl Component {
         self.process().is_running()
     }
 
-    /// Sends it a signal.
+    /// Sends it a signal; [`Component::pause`] for SIGSTOP.
     pub fn signal(&self, signal: Signal) -> Result<(), ProcessError> {
         self.process().signal(signal)
     }
 
-    /// SIGSTOP: alive, its connections open, and silent.
+    /// SIGSTOP, and returns when it is silent: alive, with open connections.
     pub fn pause(&self) -> Result<(), ProcessError> {
-        self.signal(Signal::STOP)
+        self.process().pause()
     }
 
     /// SIGCONT.
     pub fn resume(&self) -> Result<(), ProcessError> {
-        self.signal(Signal::CONT)
+        self.process().resume()
     }
 
     /// SIGKILL.

@@ -10,7 +10,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process, kill_process_group};
@@ -19,6 +20,9 @@ use crate::wait::within;
 
 /// Lines of the log that an error quotes.
 const TAIL: usize = 12;
+
+/// For every thread to stop: long enough for a machine with many more threads than processors.
+const STOPPING: Duration = Duration::from_secs(5);
 
 /// `sh` gives background jobs /dev/null as standard input, hence descriptor 3. The guard leads a process group of its own, so
 /// `kill 0` reaches the child, what the child started, and the guard; and Ctrl-C in a terminal reaches none of them.
@@ -228,7 +232,7 @@ impl Process {
         self.exit_status().is_none()
     }
 
-    /// Sends a signal to the child: SIGSTOP and SIGCONT pause and resume it.
+    /// Sends a signal to the child. See [`Process::pause`] for SIGSTOP.
     pub fn signal(&self, signal: Signal) -> Result<(), ProcessError> {
         // The guard is held while sending: as long as it is not reaped, the child's number belongs to nobody else.
         let mut guard = self.guard();
@@ -243,6 +247,22 @@ impl Process {
             signal,
             source: errno.into(),
         })
+    }
+
+    /// SIGSTOP, and returns when it is silent: one of its threads has to be scheduled to take the signal, and until then the
+    /// others go on answering (signal(7): group stop).
+    pub fn pause(&self) -> Result<(), ProcessError> {
+        self.signal(Signal::STOP)?;
+        let end = Instant::now() + STOPPING;
+        while !is_stopped(self.pid) && Instant::now() < end {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) -> Result<(), ProcessError> {
+        self.signal(Signal::CONT)
     }
 
     /// SIGKILL to the child and everything it started, and waits until they are gone.
@@ -319,28 +339,19 @@ impl Drop for Process {
     }
 }
 
-/// Removes a directory when this process has ended, for temporary directories whose owner is never dropped.
-#[derive(Debug)]
-pub(crate) struct Janitor {
-    guard: Child,
-}
-
-impl Janitor {
-    pub(crate) fn watch(directory: &Path) -> io::Result<Self> {
-        // Children are being killed at the same moment and may still be writing: hence more than one try.
-        let script = r#"read -r _; for _ in 1 2 3 4 5; do rm -rf -- "$1" && break; sleep 0.2; done"#;
-        let mut guard = Command::new("/bin/sh");
-        guard.args(["-c", script, "janitor"]).arg(directory).process_group(0);
-        guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Self { guard: guard.spawn()? })
-    }
-}
-
-impl Drop for Janitor {
-    fn drop(&mut self) {
-        drop(self.guard.stdin.take());
-        let _ = self.guard.wait();
-    }
+/// All threads have state T in /proc. Where there is no /proc, nobody can tell.
+fn is_stopped(pid: Pid) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return true;
+    };
+    let mut states = threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    // The state follows the name, which is in parentheses and may hold anything.
+    states.all(|stat| {
+        let state = stat.rsplit_once(')').map_or("", |(_, rest)| rest.trim_start());
+        state.starts_with(['T', 't'])
+    })
 }
 
 fn child_pid(guard: &mut Child) -> io::Result<Pid> {

@@ -196,9 +196,11 @@ async fn nothing_is_left_when_the_process_that_started_it_is_killed() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let output = BufReader::new(parent.stdout.take().unwrap());
-    let line = output.lines().next().unwrap().unwrap();
-    let kubeconfig = Path::new(line.strip_prefix("export KUBECONFIG=").unwrap());
+    // Kept open: a line that cannot be printed would end the parent before we do.
+    let mut output = BufReader::new(parent.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    let kubeconfig = Path::new(line.trim().strip_prefix("export KUBECONFIG=").unwrap());
     let directory = kubeconfig.parent().unwrap().to_owned();
     assert!(processes_of(&directory).len() >= 5, "{:?}", processes_of(&directory));
 

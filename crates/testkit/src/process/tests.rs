@@ -94,7 +94,8 @@ async fn dropping_kills_the_child_what_it_started_and_also_when_it_is_stopped() 
     let process = Process::spawn(&shell(&directory, "sleep 1000 & echo $!; wait")).unwrap();
     let grandchild = logged_pid(&process).await;
     let child = process.pid().to_string();
-    process.signal(Signal::STOP).unwrap();
+    process.pause().unwrap();
+    assert!(is_stopped(process.pid));
     assert!(is_alive(&child) && is_alive(&grandchild));
     drop(process);
     eventually("both gone", SOON, || async {
