@@ -35,9 +35,18 @@ pub async fn serve(listener: TcpListener, admin: Admin) -> std::io::Result<()> {
 
 fn router(admin: Admin) -> Router {
     Router::new()
-        .route("/metrics", get(async |State(admin): State<Arc<Admin>>| metrics(&admin.registry)))
-        .route("/healthz", get(async |State(admin): State<Arc<Admin>>| verdict(&admin.health)))
-        .route("/readyz", get(async |State(admin): State<Arc<Admin>>| verdict(&admin.ready)))
+        .route(
+            "/metrics",
+            get(async |State(admin): State<Arc<Admin>>| metrics(&admin.registry)),
+        )
+        .route(
+            "/healthz",
+            get(async |State(admin): State<Arc<Admin>>| verdict(&admin.health)),
+        )
+        .route(
+            "/readyz",
+            get(async |State(admin): State<Arc<Admin>>| verdict(&admin.ready)),
+        )
         .with_state(Arc::new(admin))
 }
 
@@ -70,7 +79,10 @@ mod tests {
     async fn ask(router: &Router, path: &str) -> (StatusCode, Option<String>, String) {
         let request = Request::get(path).body(Body::empty()).unwrap();
         let response = router.clone().oneshot(request).await.unwrap();
-        let kind = response.headers().get(CONTENT_TYPE).map(|kind| kind.to_str().unwrap().to_owned());
+        let kind = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .map(|kind| kind.to_str().unwrap().to_owned());
         let status = response.status();
         let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
         (status, kind, String::from_utf8(body.to_vec()).unwrap())
@@ -87,7 +99,10 @@ mod tests {
         });
         let waiting = ready.add("lease", || Err("the Lease cannot be watched".to_owned()));
         let (status, _, body) = ask(&router, "/readyz").await;
-        assert_eq!((status, body.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "lease: the Lease cannot be watched\n"));
+        assert_eq!(
+            (status, body.as_str()),
+            (StatusCode::SERVICE_UNAVAILABLE, "lease: the Lease cannot be watched\n")
+        );
         drop(waiting);
         for path in ["/readyz", "/healthz"] {
             let (status, _, body) = ask(&router, path).await;
@@ -105,6 +120,9 @@ mod tests {
         });
         let (status, kind, body) = ask(&router, "/metrics").await;
         assert_eq!((status, kind.as_deref()), (StatusCode::OK, Some(OPEN_METRICS)));
-        assert!(body.contains("\nmetric_autoscaler_leader 0\n") && body.ends_with("# EOF\n"), "{body}");
+        assert!(
+            body.contains("\nmetric_autoscaler_leader 0\n") && body.ends_with("# EOF\n"),
+            "{body}"
+        );
     }
 }

@@ -76,9 +76,7 @@ async fn from_file(path: &Path) -> Result<Config, KubeconfigError> {
 /// A client with connections of its own.
 pub fn connect(config: &Config, clock: &Clock, metrics: &Metrics) -> Result<Client, ClientError> {
     let build = |error| ClientError::Build(Box::new(error));
-    let connector = config
-        .rustls_https_connector_with_connector(tcp())
-        .map_err(build)?;
+    let connector = config.rustls_https_connector_with_connector(tcp()).map_err(build)?;
     let client = hyper_util::client::legacy::Builder::new(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .build::<_, Body>(connector);

@@ -43,7 +43,10 @@ enum Source {
     Boot,
     /// Tokio's clock, which a test can pause and move, running fast or slow by so many parts in a thousand.
     #[cfg(test)]
-    Simulated { origin: tokio::time::Instant, permille: i32 },
+    Simulated {
+        origin: tokio::time::Instant,
+        permille: i32,
+    },
 }
 
 impl Clock {

@@ -77,7 +77,10 @@ pub struct Events {
 
 impl std::fmt::Debug for Events {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Events").field("instance", &self.instance).finish_non_exhaustive()
+        formatter
+            .debug_struct("Events")
+            .field("instance", &self.instance)
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,7 +93,13 @@ struct Budget {
 impl Events {
     /// `instance` is the name of this replica.
     pub fn new(client: Client, gate: Gate, clock: Clock, instance: String) -> Self {
-        Self { client, gate, clock, instance, budgets: Mutex::default() }
+        Self {
+            client,
+            gate,
+            clock,
+            instance,
+            budgets: Mutex::default(),
+        }
     }
 
     /// Sends one event about an autoscaler, related to its target.
@@ -109,7 +118,11 @@ impl Events {
         let event = self.event(about, related, happening, now);
         let api: Api<Event> = Api::namespaced(self.client.clone(), &about.namespace);
         let parameters = PostParams::default();
-        match self.gate.write("create an event", api.create(&parameters, &event)).await {
+        match self
+            .gate
+            .write("create an event", api.create(&parameters, &event))
+            .await
+        {
             Ok(_) => metrics.event(EventOutcome::Sent),
             Err(error) => {
                 metrics.event(EventOutcome::Failed);
@@ -126,7 +139,10 @@ impl Events {
     fn spend(&self, uid: &str) -> bool {
         let now = self.clock.boot();
         let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        let budget = budgets.entry(uid.to_owned()).or_insert(Budget { left: BURST, refilled: now });
+        let budget = budgets.entry(uid.to_owned()).or_insert(Budget {
+            left: BURST,
+            refilled: now,
+        });
         let refills = now.since(budget.refilled).as_secs() / REFILL.as_secs();
         if refills > 0 {
             budget.left = BURST.min(budget.left.saturating_add(u32::try_from(refills).unwrap_or(BURST)));
@@ -139,16 +155,13 @@ impl Events {
         true
     }
 
-    fn event(
-        &self,
-        about: &Snapshot,
-        related: Option<&ScaleTargetRef>,
-        happening: Happening,
-        now: Timestamp,
-    ) -> Event {
+    fn event(&self, about: &Snapshot, related: Option<&ScaleTargetRef>, happening: Happening, now: Timestamp) -> Event {
         let mut note = happening.note;
         if note.len() > MAX_NOTE {
-            let end = (0..=MAX_NOTE).rev().find(|end| note.is_char_boundary(*end)).unwrap_or(0);
+            let end = (0..=MAX_NOTE)
+                .rev()
+                .find(|end| note.is_char_boundary(*end))
+                .unwrap_or(0);
             note.truncate(end);
         }
         Event {

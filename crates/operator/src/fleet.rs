@@ -50,8 +50,12 @@ impl Vitals {
     pub fn most_overdue(&self, clock: &Clock) -> Option<(String, Duration)> {
         let now = clock.boot();
         let paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
-        let overdue = paces.iter().map(|((namespace, name), pace)| (format!("{namespace}/{name}"), pace.overdue(now)));
-        overdue.filter(|(_, overdue)| !overdue.is_zero()).max_by_key(|(_, overdue)| *overdue)
+        let overdue = paces
+            .iter()
+            .map(|((namespace, name), pace)| (format!("{namespace}/{name}"), pace.overdue(now)));
+        overdue
+            .filter(|(_, overdue)| !overdue.is_zero())
+            .max_by_key(|(_, overdue)| *overdue)
     }
 
     fn paces(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Pace>>> {
@@ -76,7 +80,15 @@ impl Fleet {
     /// No autoscalers yet.
     pub fn new(context: Context, handover: Handover, vitals: Arc<Vitals>, stop: CancellationToken) -> Self {
         let (charges, workers, listed) = (HashMap::new(), JoinSet::new(), HashSet::new());
-        Self { context, handover, vitals, stop, charges, workers, listed }
+        Self {
+            context,
+            handover,
+            vitals,
+            stop,
+            charges,
+            workers,
+            listed,
+        }
     }
 
     /// Looks after all autoscalers until the term ends, then waits for those that are writing. Returns whether every
@@ -118,7 +130,12 @@ impl Fleet {
                 }
             }
             Event::InitDone => {
-                let gone: Vec<Key> = self.charges.keys().filter(|key| !self.listed.contains(*key)).cloned().collect();
+                let gone: Vec<Key> = self
+                    .charges
+                    .keys()
+                    .filter(|key| !self.listed.contains(*key))
+                    .cloned()
+                    .collect();
                 for key in &gone {
                     self.dismiss(key);
                 }
@@ -175,7 +192,8 @@ impl Fleet {
         let subject = Subject::resume(receiver, self.context.settings.min_interval, continuity, clock.now());
         let (stop, pace) = (self.stop.child_token(), Arc::new(Pace::new(clock)));
         self.vitals.paces().insert(key.clone(), pace.clone());
-        self.workers.spawn(worker::run(self.context.clone(), subject, pace, stop.clone()));
+        self.workers
+            .spawn(worker::run(self.context.clone(), subject, pace, stop.clone()));
         self.charges.insert(key, Charge { uid, newest, stop });
     }
 
@@ -185,7 +203,9 @@ impl Fleet {
             Handover::Released { at } if !self.vitals.is_synced() => *at,
             Handover::Released { .. } | Handover::First | Handover::TakenOver => return Continuity::Broken,
         };
-        let seconds = snapshot.autoscaler().map_or(0, |autoscaler| autoscaler.spec.interval_seconds);
+        let seconds = snapshot
+            .autoscaler()
+            .map_or(0, |autoscaler| autoscaler.spec.interval_seconds);
         let interval = jiff::SignedDuration::from_secs(i64::from(seconds));
         if self.context.clock.now().duration_since(released) <= interval {
             Continuity::Unbroken

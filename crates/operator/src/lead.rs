@@ -19,7 +19,15 @@ pub async fn lead(process: Process, term: Term, stop: CancellationToken) -> Stop
     // Watches run in tasks of their own; the guard ends them however this future ends.
     let watches = CancellationToken::new();
     let _end_watches = watches.clone().drop_guard();
-    let Process { args, client, clock, gate, metrics, health, ready } = process;
+    let Process {
+        args,
+        client,
+        clock,
+        gate,
+        metrics,
+        health,
+        ready,
+    } = process;
     let namespace = args.namespace.clone();
     let metrics = Arc::new(metrics);
     let prometheus = source(&args).and_then(|config| match Prometheus::observed(config, metrics.clone()) {
@@ -29,14 +37,24 @@ pub async fn lead(process: Process, term: Term, stop: CancellationToken) -> Stop
             None
         }
     });
-    let targets =
-        Targets::new(client.clone(), gate.clone(), clock.clone(), namespace.clone(), watches.clone());
+    let targets = Targets::new(
+        client.clone(),
+        gate.clone(),
+        clock.clone(),
+        namespace.clone(),
+        watches.clone(),
+    );
     let context = Context {
         settings: Arc::new(settings(&args)),
         prometheus,
         targets: Arc::new(targets),
         rivals: Rivals::watch(&client, &gate, namespace.as_deref(), &watches),
-        events: Arc::new(Events::new(client.clone(), gate.clone(), clock.clone(), instance(&args))),
+        events: Arc::new(Events::new(
+            client.clone(),
+            gate.clone(),
+            clock.clone(),
+            instance(&args),
+        )),
         metrics,
         client,
         gate,
@@ -50,7 +68,10 @@ pub async fn lead(process: Process, term: Term, stop: CancellationToken) -> Stop
     });
     let _healthy = health.add("evaluations", move || match paced.most_overdue(&clock) {
         None => Ok(()),
-        Some((name, overdue)) => Err(format!("the evaluation of {name} is overdue by {} s", overdue.as_secs())),
+        Some((name, overdue)) => Err(format!(
+            "the evaluation of {name} is overdue by {} s",
+            overdue.as_secs()
+        )),
     });
     let flushed = Fleet::new(context, term.handover, vitals, stop).run().await;
     Stopped { flushed }
@@ -67,7 +88,9 @@ fn settings(args: &Args) -> Settings {
 
 /// The name of this replica, for events.
 fn instance(args: &Args) -> String {
-    args.identity.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned())
+    args.identity
+        .clone()
+        .unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned())
 }
 
 /// The source that the flags describe, if they give a URL.
@@ -79,7 +102,10 @@ pub fn source(args: &Args) -> Option<SourceConfig> {
         .prometheus_client_certificate_file
         .clone()
         .zip(args.prometheus_client_key_file.clone())
-        .map(|(certificate_file, key_file)| ClientCertificate { certificate_file, key_file });
+        .map(|(certificate_file, key_file)| ClientCertificate {
+            certificate_file,
+            key_file,
+        });
     config.headers.clone_from(&args.prometheus_header);
     config.query_parameters.clone_from(&args.prometheus_query_parameter);
     config.max_answer_bytes = args.max_answer_bytes;

@@ -21,7 +21,7 @@ use std::fmt;
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::time::Duration;
 
-use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 
@@ -92,8 +92,8 @@ pub struct Elector {
     watch: LeaseWatch,
     contact: Heartbeat,
     sighting: Option<Sighting>,
-    /// A take-over whose answer never came: seen in the lease, it was ours.
-    attempted: Option<(LeaseSpec, Handover)>,
+    /// A term whose beginning had no answer: seen in the lease, it was ours.
+    attempted: Option<(Hold, Handover)>,
     held: Option<Held>,
     failures: u32,
 }
@@ -109,7 +109,14 @@ struct Held {
 
 impl Elector {
     /// `client` should be this elector's own: a renewal must not queue behind other requests.
-    pub fn new(client: Client, clock: Clock, fence: Fence, settings: Settings, health: &Checks, ready: &Checks) -> Self {
+    pub fn new(
+        client: Client,
+        clock: Clock,
+        fence: Fence,
+        settings: Settings,
+        health: &Checks,
+        ready: &Checks,
+    ) -> Self {
         let api: Api<Lease> = Api::namespaced(client, &settings.namespace);
         let retry_after = settings.timing.retry_after();
         let silence = settings.timing.lease() * SILENT_LEASES;
@@ -158,7 +165,9 @@ impl Elector {
         self.fence.close();
         let Some(mut held) = self.held.take() else { return };
         for _ in 0..RELEASE_ATTEMPTS {
-            let released = held.hold.release(held.lease.clone(), &self.settings.timing, self.clock.now());
+            let released = held
+                .hold
+                .release(held.lease.clone(), &self.settings.timing, self.clock.now());
             match self.write("give the lease up", &released).await {
                 Ok(_) => return,
                 Err(error) => requests::report(&error),

@@ -51,16 +51,16 @@ impl Metrics {
     /// The metrics, and the registry that shows them. The skew is read from the clock at each scrape.
     pub fn new(clock: &Clock) -> (Self, Registry) {
         let metrics = Self {
-            evaluations: Family::default(),
+            evaluations: from_zero(EvaluationOutcome::ALL.map(EvaluationOutcome::as_str)),
             evaluation_lateness: histogram(),
             evaluation_duration: histogram(),
             queries: Family::default(),
             query_duration: Family::new_with_constructor(histogram),
             queries_shared: Family::default(),
             decisions: Family::default(),
-            scale_writes: Family::default(),
+            scale_writes: from_zero(ScaleWriteOutcome::ALL.map(ScaleWriteOutcome::as_str)),
             status_writes: Family::default(),
-            events: Family::default(),
+            events: from_zero(EventOutcome::ALL.map(EventOutcome::as_str)),
             leader: Gauge::default(),
             api_requests: Family::default(),
             api_request_duration: Family::new_with_constructor(histogram),
@@ -89,7 +89,10 @@ impl Metrics {
 
     /// A status was written, or could not be.
     pub fn status_written<T>(&self, result: &Result<T, CallError>) {
-        count(&self.status_writes, result.as_ref().map_or_else(CallError::category, |_| "written"));
+        count(
+            &self.status_writes,
+            result.as_ref().map_or_else(CallError::category, |_| "written"),
+        );
     }
 
     /// There was an event to be sent.
@@ -119,8 +122,12 @@ impl Metrics {
     pub fn api_request(&self, verb: &'static str, resource: &str, code: Option<u16>, took: Duration) {
         let code = code.map_or_else(|| "none".into(), |code| code.to_string());
         let resource = resource.to_owned();
-        self.api_requests.get_or_create(&ByRequest { verb, resource, code }).inc();
-        self.api_request_duration.get_or_create(&ByVerb { verb }).observe(took.as_secs_f64());
+        self.api_requests
+            .get_or_create(&ByRequest { verb, resource, code })
+            .inc();
+        self.api_request_duration
+            .get_or_create(&ByVerb { verb })
+            .observe(took.as_secs_f64());
     }
 
     fn registry(&self, clock: &Clock) -> Registry {
@@ -142,7 +149,11 @@ impl Metrics {
     }
 
     fn register_evaluations(&self, registry: &mut Registry) {
-        registry.register("evaluations", "Evaluations of autoscalers, by how they ended", self.evaluations.clone());
+        registry.register(
+            "evaluations",
+            "Evaluations of autoscalers, by how they ended",
+            self.evaluations.clone(),
+        );
         registry.register_with_unit(
             "evaluation_lateness",
             "Time from when an evaluation was due to its beginning",
@@ -163,7 +174,11 @@ impl Metrics {
     }
 
     fn register_queries(&self, registry: &mut Registry) {
-        registry.register("queries", "Requests to the source that have ended, by kind and outcome", self.queries.clone());
+        registry.register(
+            "queries",
+            "Requests to the source that have ended, by kind and outcome",
+            self.queries.clone(),
+        );
         registry.register_with_unit(
             "query_duration",
             "Time that requests to the source took",
@@ -178,8 +193,16 @@ impl Metrics {
     }
 
     fn register_writes(&self, registry: &mut Registry) {
-        registry.register("scale_writes", "Attempts to change the size of a target", self.scale_writes.clone());
-        registry.register("status_writes", "Attempts to write the status of an autoscaler", self.status_writes.clone());
+        registry.register(
+            "scale_writes",
+            "Attempts to change the size of a target",
+            self.scale_writes.clone(),
+        );
+        registry.register(
+            "status_writes",
+            "Attempts to write the status of an autoscaler",
+            self.status_writes.clone(),
+        );
         registry.register("events", "Events to be shown, sent or not", self.events.clone());
         registry.register(
             "api_requests",
@@ -199,7 +222,9 @@ impl Observer for Metrics {
     fn finished(&self, kind: RequestKind, outcome: Outcome, took: Duration) {
         let (kind, outcome) = (kind.as_str(), outcome.as_str());
         self.queries.get_or_create(&ByQuery { kind, outcome }).inc();
-        self.query_duration.get_or_create(&ByKind { kind }).observe(took.as_secs_f64());
+        self.query_duration
+            .get_or_create(&ByKind { kind })
+            .observe(took.as_secs_f64());
     }
 
     fn shared(&self, kind: RequestKind) {
@@ -209,6 +234,15 @@ impl Observer for Metrics {
 
 fn histogram() -> Histogram {
     Histogram::new(SECONDS)
+}
+
+/// Counters that stand at zero from the start: a rate sees their first step.
+fn from_zero<const N: usize>(outcomes: [&'static str; N]) -> Family<ByOutcome, Counter> {
+    let family = Family::default();
+    for outcome in outcomes {
+        let _zero = family.get_or_create(&ByOutcome { outcome });
+    }
+    family
 }
 
 fn count(family: &Family<ByOutcome, Counter>, outcome: &'static str) {

@@ -35,14 +35,21 @@ pub struct Mirror<V> {
 
 impl<V> fmt::Debug for Mirror<V> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Mirror").field("listing", &*self.listing.borrow()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Mirror")
+            .field("listing", &*self.listing.borrow())
+            .finish_non_exhaustive()
     }
 }
 
 impl<V: Clone> Mirror<V> {
     /// An empty copy; `project` says what is kept of an object, if anything.
     pub fn new(project: impl Fn(&DynamicObject) -> Option<V> + Send + Sync + 'static) -> Self {
-        Self { project: Box::new(project), listing: watch::Sender::new(Listing::Pending), objects: RwLock::default() }
+        Self {
+            project: Box::new(project),
+            listing: watch::Sender::new(Listing::Pending),
+            objects: RwLock::default(),
+        }
     }
 
     /// Where the watch stands.
@@ -66,12 +73,20 @@ impl<V: Clone> Mirror<V> {
     /// The first object of a namespace, by name, that fits.
     pub fn find(&self, namespace: &str, fits: impl Fn(&V) -> bool) -> Option<String> {
         let objects = self.read();
-        objects.get(namespace)?.iter().filter(|(_, value)| fits(value)).map(|(name, _)| name.clone()).min()
+        objects
+            .get(namespace)?
+            .iter()
+            .filter(|(_, value)| fits(value))
+            .map(|(name, _)| name.clone())
+            .min()
     }
 
     /// Overrides what the watch has said, until it says something newer.
     pub fn put(&self, namespace: &str, name: &str, value: V) {
-        self.write().entry(namespace.to_owned()).or_default().insert(name.to_owned(), value);
+        self.write()
+            .entry(namespace.to_owned())
+            .or_default()
+            .insert(name.to_owned(), value);
     }
 
     /// Forgets one object.

@@ -21,7 +21,9 @@ pub struct Pace {
 impl Pace {
     /// Must be evaluated for the first time soon.
     pub fn new(clock: &Clock) -> Self {
-        Self { latest: AtomicU64::new(milliseconds(clock.boot().plus(LEAST))) }
+        Self {
+            latest: AtomicU64::new(milliseconds(clock.boot().plus(LEAST))),
+        }
     }
 
     /// It is due then.

@@ -37,13 +37,22 @@ impl TargetKey {
 
     fn new(api_version: &str, kind: &str, name: &str) -> Self {
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        Self { group: group.to_owned(), kind: kind.to_owned(), name: name.to_owned() }
+        Self {
+            group: group.to_owned(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+        }
     }
 
     /// From `spec.scaleTargetRef` of an HPA or a `ScaledObject`; KEDA defaults to a Deployment.
     fn in_spec(object: &DynamicObject) -> Option<Self> {
         let reference = object.data.pointer("/spec/scaleTargetRef")?;
-        let text = |field: &str| reference.get(field).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty());
+        let text = |field: &str| {
+            reference
+                .get(field)
+                .and_then(serde_json::Value::as_str)
+                .filter(|text| !text.is_empty())
+        };
         let kind = text("kind").unwrap_or("Deployment");
         let api_version = text("apiVersion").unwrap_or(if kind == "Deployment" { "apps/v1" } else { "" });
         Some(Self::new(api_version, kind, text("name")?))
@@ -122,13 +131,17 @@ impl Rivals {
         let api = dynamic(client, &hpas, namespace);
         let (watched, stopped) = (rivals.clone(), stop.clone());
         tokio::spawn(async move {
-            let follow = watched.horizontal_pod_autoscalers.follow("horizontalpodautoscalers", api);
+            let follow = watched
+                .horizontal_pod_autoscalers
+                .follow("horizontalpodautoscalers", api);
             stopped.run_until_cancelled(follow).await;
         });
         let (watched, stopped) = (rivals.clone(), stop.clone());
         let (client, gate, namespace) = (client.clone(), gate.clone(), namespace.map(str::to_owned));
         tokio::spawn(async move {
-            stopped.run_until_cancelled(watched.watch_keda(&client, &gate, namespace.as_deref())).await;
+            stopped
+                .run_until_cancelled(watched.watch_keda(&client, &gate, namespace.as_deref()))
+                .await;
         });
         rivals
     }
@@ -136,8 +149,14 @@ impl Rivals {
     async fn watch_keda(&self, client: &Client, gate: &Gate, namespace: Option<&str>) {
         let wanted = GroupVersionKind::gvk("keda.sh", "v1alpha1", "ScaledObject");
         loop {
-            if let Ok((resource, _)) = gate.read("look for KEDA", discovery::pinned_kind(client, &wanted)).await {
-                return self.scaled_objects.follow("scaledobjects", dynamic(client, &resource, namespace)).await;
+            if let Ok((resource, _)) = gate
+                .read("look for KEDA", discovery::pinned_kind(client, &wanted))
+                .await
+            {
+                return self
+                    .scaled_objects
+                    .follow("scaledobjects", dynamic(client, &resource, namespace))
+                    .await;
             }
             tokio::time::sleep(LOOK_FOR_KEDA).await;
         }
@@ -161,8 +180,15 @@ impl Rivals {
             Listing::Done => {}
         }
         let points_here = |target: &TargetKey| *target == me.target;
-        let hpa = self.horizontal_pod_autoscalers.find(namespace, points_here).map(Rival::HorizontalPodAutoscaler);
-        let keda = || self.scaled_objects.find(namespace, points_here).map(Rival::ScaledObject);
+        let hpa = self
+            .horizontal_pod_autoscalers
+            .find(namespace, points_here)
+            .map(Rival::HorizontalPodAutoscaler);
+        let keda = || {
+            self.scaled_objects
+                .find(namespace, points_here)
+                .map(Rival::ScaledObject)
+        };
         let older = |other: &Contender| other.target == me.target && other.beats(me);
         let ours = || self.ours.find(namespace, older).map(Rival::MetricAutoscaler);
         // KEDA owns an HPA of its own making: naming the ScaledObject helps more.
@@ -191,7 +217,9 @@ mod tests {
     #[test]
     fn r22_a_target_is_the_same_in_every_version() {
         let ours = TargetKey::new("apps/v1", "Deployment", "web");
-        let theirs = TargetKey::in_spec(&spec(json!({"apiVersion": "apps/v1beta2", "kind": "Deployment", "name": "web"})));
+        let theirs = TargetKey::in_spec(&spec(
+            json!({"apiVersion": "apps/v1beta2", "kind": "Deployment", "name": "web"}),
+        ));
         assert_eq!(theirs, Some(ours));
     }
 

@@ -70,7 +70,10 @@ pub struct Process {
 
 impl std::fmt::Debug for Process {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Process").field("args", &self.args).finish_non_exhaustive()
+        formatter
+            .debug_struct("Process")
+            .field("args", &self.args)
+            .finish_non_exhaustive()
     }
 }
 
@@ -115,7 +118,9 @@ where
     let metrics = process.metrics.clone();
     let address = process.args.listen_address;
     let served = serve(address, admin);
-    let held = terms::hold(elector, &metrics, &shutdown, |term, stop| lead(process.clone(), term, stop));
+    let held = terms::hold(elector, &metrics, &shutdown, |term, stop| {
+        lead(process.clone(), term, stop)
+    });
     tokio::select! {
         () = held => Ok(()),
         Err(source) = served => Err(RunError::Listen { address, source }),
@@ -129,7 +134,14 @@ fn elector(client: Client, fence: Fence, timing: Timing, process: &Process) -> E
         identity: leader::identity(process.args.identity.as_deref()),
         timing,
     };
-    Elector::new(client, process.clock.clone(), fence, settings, &process.health, &process.ready)
+    Elector::new(
+        client,
+        process.clock.clone(),
+        fence,
+        settings,
+        &process.health,
+        &process.ready,
+    )
 }
 
 /// In a task of its own, so that it answers whatever the leader is busy with.
@@ -156,7 +168,9 @@ fn on_signals() -> std::io::Result<CancellationToken> {
 
 fn refuse_debug_overrides(mut names: impl Iterator<Item = OsString>) -> Result<(), RunError> {
     let is_override = |name: &OsString| name.as_encoded_bytes().starts_with(DEBUG_OVERRIDES.as_bytes());
-    names.find(is_override).map_or(Ok(()), |name| Err(RunError::DebugOverride(name)))
+    names
+        .find(is_override)
+        .map_or(Ok(()), |name| Err(RunError::DebugOverride(name)))
 }
 
 #[cfg(test)]

@@ -47,7 +47,11 @@ fn decided_status(subject: &Subject, decided: &Decided, acted: &Acted) -> Metric
         current_replicas: Some(decision.current.as_i32()),
         decisions: decisions(subject, decided, acted),
         desired_replicas: Some(decision.desired.as_i32()),
-        last_scale_time: if scaled { Some(time(decision.at)) } else { written.last_scale_time.clone() },
+        last_scale_time: if scaled {
+            Some(time(decision.at))
+        } else {
+            written.last_scale_time.clone()
+        },
         next_change_time: decision.next_change.map(time),
         summary: Some(clip(summary(decided), MAX_SUMMARY)),
         targets: Some(clip(explain::targets(decision), MAX_TARGETS)),
@@ -60,7 +64,9 @@ fn blocked_status(subject: &Subject, blocked: &Blocked) -> MetricAutoscalerStatu
     let replicas = blocked.target.as_ref().and_then(|target| target.replicas);
     MetricAutoscalerStatus {
         current_metrics: Vec::new(),
-        current_replicas: replicas.map(autoscaler_core::Replicas::as_i32).or(subject.written.current_replicas),
+        current_replicas: replicas
+            .map(autoscaler_core::Replicas::as_i32)
+            .or(subject.written.current_replicas),
         next_change_time: None,
         summary: Some(clip(blocked.message.clone(), MAX_SUMMARY)),
         targets: None,
@@ -76,7 +82,9 @@ pub fn summary(decided: &Decided) -> String {
     }
     if decided.seen.prepared.clamped {
         let seconds = decided.seen.prepared.interval.as_secs_f32();
-        text.push_str(&format!("; intervalSeconds is below the operator's minimum: evaluated every {seconds} s"));
+        text.push_str(&format!(
+            "; intervalSeconds is below the operator's minimum: evaluated every {seconds} s"
+        ));
     }
     text
 }
@@ -108,7 +116,12 @@ fn decisions(subject: &Subject, decided: &Decided, acted: &Acted) -> Vec<String>
     let decision = &decided.decision;
     let at = explain::time(decision.at);
     if let Some((from, to)) = foreign_change(decision) {
-        let by = decided.seen.target.last_set_by.as_deref().map_or(String::new(), |by| format!(" ({by})"));
+        let by = decided
+            .seen
+            .target
+            .last_set_by
+            .as_deref()
+            .map_or(String::new(), |by| format!(" ({by})"));
         lines.push(clip(format!("{at} {from} -> {to} by somebody else{by}"), MAX_DECISION));
     }
     let would = decided.seen.mode == EffectiveMode::DryRun
@@ -116,7 +129,15 @@ fn decisions(subject: &Subject, decided: &Decided, acted: &Acted) -> Vec<String>
         && subject.written.desired_replicas != Some(decision.desired.as_i32());
     if would || matches!(acted, Acted::Scaled { .. }) {
         let how = if would { " (dry run)" } else { "" };
-        lines.push(clip(format!("{at} {} -> {}{how}: {}", decision.current, decision.desired, why(decision)), MAX_DECISION));
+        lines.push(clip(
+            format!(
+                "{at} {} -> {}{how}: {}",
+                decision.current,
+                decision.desired,
+                why(decision)
+            ),
+            MAX_DECISION,
+        ));
     }
     let surplus = lines.len().saturating_sub(MAX_DECISIONS);
     lines.drain(..surplus);
@@ -134,7 +155,10 @@ pub fn foreign_change(decision: &Decision) -> Option<(autoscaler_core::Replicas,
 /// What asked for a change, and what cut it short.
 pub fn why(decision: &Decision) -> String {
     let mut text = explain::reason(decision).unwrap_or_default();
-    let cut = decision.limits().rev().find(|limit| Direction::between(decision.current, limit.wanted).is_some());
+    let cut = decision
+        .limits()
+        .rev()
+        .find(|limit| Direction::between(decision.current, limit.wanted).is_some());
     if let Some(limit) = cut {
         text.push_str("; ");
         text.push_str(&explain::limit(limit));
@@ -146,3 +170,5 @@ fn time(at: Timestamp) -> Time {
     Time(whole_seconds(at))
 }
 
+#[cfg(test)]
+mod tests;

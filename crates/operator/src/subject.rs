@@ -117,26 +117,45 @@ impl Prepared {
         let metrics: Vec<PreparedMetric> = spec.metrics.iter().map(PreparedMetric::of).collect();
         let look_back = |metric: &Metric| {
             let prepared = metrics.iter().find(|prepared| prepared.name == metric.name);
-            prepared.and_then(|prepared| prepared.query.as_ref()).map_or(Seconds::ZERO, PlannedQuery::look_back_seconds)
+            prepared
+                .and_then(|prepared| prepared.query.as_ref())
+                .map_or(Seconds::ZERO, PlannedQuery::look_back_seconds)
         };
         let mut policy = convert::policy(spec, look_back)?;
         let wanted = Duration::from_secs(u64::from(policy.interval.get()));
         let interval = wanted.max(min_interval);
         policy.interval = Seconds::new(u32::try_from(interval.as_secs().max(1)).unwrap_or(u32::MAX));
-        Ok(Self { policy, metrics, interval, clamped: interval > wanted })
+        Ok(Self {
+            policy,
+            metrics,
+            interval,
+            clamped: interval > wanted,
+        })
     }
 }
 
 impl PreparedMetric {
     fn of(metric: &Metric) -> Self {
         let Some(prometheus) = &metric.prometheus else {
-            return Self { name: metric.name.clone(), query: None, max_sample_age: SignedDuration::ZERO };
+            return Self {
+                name: metric.name.clone(),
+                query: None,
+                max_sample_age: SignedDuration::ZERO,
+            };
         };
         let planned = PlannedQuery::new(&prometheus.query, prometheus.look_back());
         let wants_proof = metric.when_missing == Some(WhenMissing::Zero) || metric.when_nan == Some(WhenNan::Zero);
-        let query = if wants_proof { planned.with_proof_of_absence() } else { planned };
+        let query = if wants_proof {
+            planned.with_proof_of_absence()
+        } else {
+            planned
+        };
         let max_sample_age = prometheus.max_sample_age(query.look_back_seconds()).duration();
-        Self { name: metric.name.clone(), query: Some(query), max_sample_age }
+        Self {
+            name: metric.name.clone(),
+            query: Some(query),
+            max_sample_age,
+        }
     }
 }
 
@@ -175,8 +194,15 @@ impl Subject {
     ) -> Self {
         let snapshot = newest.borrow_and_update().clone();
         let written = snapshot.status().cloned().unwrap_or_default();
-        let lost = snapshot.parsed.as_ref().is_ok_and(|parsed| parsed.status_error.is_some());
-        let stored = if lost { Some("unreadable") } else { written.history.as_deref() };
+        let lost = snapshot
+            .parsed
+            .as_ref()
+            .is_ok_and(|parsed| parsed.status_error.is_some());
+        let stored = if lost {
+            Some("unreadable")
+        } else {
+            written.history.as_deref()
+        };
         let last_replicas = written.last_replicas.map(Replicas::from);
         Self {
             prepared: prepare(&snapshot, min_interval),
@@ -244,7 +270,10 @@ impl Subject {
 
     /// What may be done.
     pub fn mode(&self, most: MaxMode) -> EffectiveMode {
-        let mode = self.snapshot.autoscaler().map_or(Mode::Paused, |autoscaler| autoscaler.spec.mode);
+        let mode = self
+            .snapshot
+            .autoscaler()
+            .map_or(Mode::Paused, |autoscaler| autoscaler.spec.mode);
         EffectiveMode::of(mode, most)
     }
 }

@@ -111,14 +111,24 @@ enum Entry {
 
 impl fmt::Debug for Targets {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Targets").field("namespace", &self.namespace).finish_non_exhaustive()
+        formatter
+            .debug_struct("Targets")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
     }
 }
 
 impl Targets {
     /// No kinds yet; each is discovered when an autoscaler first points at it.
     pub fn new(client: Client, gate: Gate, clock: Clock, namespace: Option<String>, stop: CancellationToken) -> Self {
-        Self { client, gate, clock, namespace, stop, kinds: Mutex::default() }
+        Self {
+            client,
+            gate,
+            clock,
+            namespace,
+            stop,
+            kinds: Mutex::default(),
+        }
     }
 
     /// The kind that a reference points at, discovered and watched.
@@ -140,13 +150,20 @@ impl Targets {
         match Kind::discover(&self.client, &self.gate, &wanted).await {
             Ok(kind) => {
                 let kind = Arc::new(kind);
-                kind.clone().watch(&self.client, self.namespace.as_deref(), self.stop.clone());
+                kind.clone()
+                    .watch(&self.client, self.namespace.as_deref(), self.stop.clone());
                 kinds.insert(key, Entry::Watched(kind.clone()));
                 Ok(kind)
             }
             Err(error) => {
                 let until = self.clock.boot().plus(ASK_AGAIN);
-                kinds.insert(key, Entry::Refused { error: error.clone(), until });
+                kinds.insert(
+                    key,
+                    Entry::Refused {
+                        error: error.clone(),
+                        until,
+                    },
+                );
                 Err(error)
             }
         }
@@ -187,7 +204,16 @@ impl Targets {
         to: autoscaler_core::Replicas,
     ) -> Result<ScaleOutcome, TargetError> {
         let kind = self.kind(reference).await?;
-        let outcome = write_scale(&self.client, &self.gate, &kind, namespace, &reference.name, decided_on, to).await?;
+        let outcome = write_scale(
+            &self.client,
+            &self.gate,
+            &kind,
+            namespace,
+            &reference.name,
+            decided_on,
+            to,
+        )
+        .await?;
         if let ScaleOutcome::Written { resource_version } = &outcome {
             let view = TargetView {
                 replicas: Some(to),
@@ -201,10 +227,16 @@ impl Targets {
 }
 
 fn not_found(reference: &ScaleTargetRef) -> TargetError {
-    TargetError::NotFound { kind: reference.kind.clone(), name: reference.name.clone() }
+    TargetError::NotFound {
+        kind: reference.kind.clone(),
+        name: reference.name.clone(),
+    }
 }
 
 fn group_version_kind(reference: &ScaleTargetRef) -> GroupVersionKind {
-    let (group, version) = reference.api_version.split_once('/').unwrap_or(("", &reference.api_version));
+    let (group, version) = reference
+        .api_version
+        .split_once('/')
+        .unwrap_or(("", &reference.api_version));
     GroupVersionKind::gvk(group, version, &reference.kind)
 }

@@ -21,7 +21,10 @@ const LONGEST_QUARANTINE: Duration = Duration::from_secs(300);
 
 /// See the module. Returns whether the last status was accepted.
 pub async fn run(context: Context, subject: Subject, pace: Arc<Pace>, stop: CancellationToken) -> bool {
-    let name = ObjectName { namespace: subject.snapshot.namespace.clone(), name: subject.snapshot.name.clone() };
+    let name = ObjectName {
+        namespace: subject.snapshot.namespace.clone(),
+        name: subject.snapshot.name.clone(),
+    };
     let flushed = look_after(&context, subject, &pace, &stop).await;
     context.metrics.forget(&name);
     flushed
@@ -63,7 +66,9 @@ async fn evaluate(context: &Context, subject: &mut Subject, stop: &CancellationT
             EvaluationOutcome::Panicked
         }
     };
-    context.metrics.evaluated(outcome, lateness, context.clock.boot().since(began));
+    context
+        .metrics
+        .evaluated(outcome, lateness, context.clock.boot().since(began));
 }
 
 /// When to evaluate next: on the beat that all who ask the same question share, or later after panics.
@@ -81,7 +86,11 @@ fn next_due(context: &Context, subject: &Subject) -> BootTime {
 /// spread over the interval.
 fn question(subject: &Subject) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let first = subject.prepared.as_ref().ok().and_then(|prepared| prepared.metrics.first());
+    let first = subject
+        .prepared
+        .as_ref()
+        .ok()
+        .and_then(|prepared| prepared.metrics.first());
     match first.and_then(|metric| metric.query.as_ref()) {
         Some(query) => query.text().hash(&mut hasher),
         None => subject.snapshot.uid.hash(&mut hasher),
@@ -96,7 +105,11 @@ fn until_beat(now_milliseconds: u64, interval: Duration, question: u64) -> Durat
     let phase = question % interval;
     let earliest = now_milliseconds + interval / 2;
     let past = (earliest % interval + interval - phase) % interval;
-    let beat = if past == 0 { earliest } else { earliest + (interval - past) };
+    let beat = if past == 0 {
+        earliest
+    } else {
+        earliest + (interval - past)
+    };
     Duration::from_millis(beat - now_milliseconds)
 }
 

@@ -116,7 +116,9 @@ impl Drop for Unanswered {
 
 fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
     // An HTTP date (RFC 9110, 5.6.7) is an RFC 2822 date in GMT.
-    rfc2822::DateTimeParser::new().parse_timestamp(headers.get(DATE)?.as_bytes()).ok()
+    rfc2822::DateTimeParser::new()
+        .parse_timestamp(headers.get(DATE)?.as_bytes())
+        .ok()
 }
 
 #[cfg(test)]
@@ -134,7 +136,9 @@ mod tests {
 
     async fn answer(delay: Duration) -> Result<Response<()>, std::io::Error> {
         tokio::time::sleep(delay).await;
-        let response = Response::builder().status(200).header(DATE, "Thu, 01 Jan 1970 00:01:00 GMT");
+        let response = Response::builder()
+            .status(200)
+            .header(DATE, "Thu, 01 Jan 1970 00:01:00 GMT");
         Ok(response.body(()).unwrap())
     }
 
@@ -151,7 +155,11 @@ mod tests {
         for (delay, skew) in [(Duration::from_millis(900), -59_100), (Duration::from_millis(1_100), 0)] {
             let clock = Clock::simulated(0);
             let layer = ObserveLayer::new(clock.clone(), Metrics::new(&clock).0);
-            layer.layer(service_fn(|_| answer(delay))).oneshot(request()).await.unwrap();
+            layer
+                .layer(service_fn(|_| answer(delay)))
+                .oneshot(request())
+                .await
+                .unwrap();
             assert_eq!(clock.skew(), SignedDuration::from_millis(skew));
         }
     }
@@ -161,7 +169,11 @@ mod tests {
         let clock = Clock::simulated(0);
         let (metrics, registry) = Metrics::new(&clock);
         let layer = ObserveLayer::new(clock, metrics);
-        layer.layer(service_fn(|_| answer(Duration::ZERO))).oneshot(request()).await.unwrap();
+        layer
+            .layer(service_fn(|_| answer(Duration::ZERO)))
+            .oneshot(request())
+            .await
+            .unwrap();
         let broken = service_fn(|_| async { Err::<Response<()>, _>(std::io::Error::other("refused")) });
         layer.layer(broken).oneshot(request()).await.unwrap_err();
         let never = layer.layer(service_fn(|_| answer(Duration::MAX))).oneshot(request());

@@ -33,7 +33,9 @@ impl RequestName {
 }
 
 fn verb(method: &Method, uri: &Uri, has_name: bool) -> &'static str {
-    let watches = uri.query().is_some_and(|query| query.split('&').any(|part| part == "watch=true" || part == "watch=1"));
+    let watches = uri
+        .query()
+        .is_some_and(|query| query.split('&').any(|part| part == "watch=true" || part == "watch=1"));
     match (method.as_str(), has_name) {
         ("GET", _) if watches => "watch",
         ("GET", true) => "get",
@@ -57,8 +59,18 @@ mod tests {
     #[case("GET", "/apis/coordination.k8s.io/v1/namespaces/a/leases/b", "get", "leases")]
     #[case("PUT", "/apis/coordination.k8s.io/v1/namespaces/a/leases/b", "update", "leases")]
     #[case("GET", "/apis/apps/v1/deployments?limit=500", "list", "deployments")]
-    #[case("GET", "/apis/apps/v1/namespaces/a/deployments?&watch=true&resourceVersion=1", "watch", "deployments")]
-    #[case("PATCH", "/apis/apps/v1/namespaces/a/deployments/b/scale?fieldManager=x", "patch", "deployments/scale")]
+    #[case(
+        "GET",
+        "/apis/apps/v1/namespaces/a/deployments?&watch=true&resourceVersion=1",
+        "watch",
+        "deployments"
+    )]
+    #[case(
+        "PATCH",
+        "/apis/apps/v1/namespaces/a/deployments/b/scale?fieldManager=x",
+        "patch",
+        "deployments/scale"
+    )]
     #[case("POST", "/apis/events.k8s.io/v1/namespaces/a/events", "create", "events")]
     #[case("GET", "/api/v1/pods", "list", "pods")]
     #[case("GET", "/api/v1/namespaces", "list", "namespaces")]

@@ -4,7 +4,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 
 use super::candidacy::{Sighting, Step};
 use super::record::{self, Hold};
-use super::requests::{has_changed, report};
+use super::requests::{has_changed, is_unknown, report};
 use super::{Elector, Handover, Held, Term, pause};
 use crate::gate::CallError;
 
@@ -32,6 +32,7 @@ impl Elector {
     /// Keeps what the API server showed.
     pub(super) fn note(&mut self, lease: Option<Lease>) {
         self.contact.beat();
+        self.attempted = self.attempted.take().filter(|(hold, _)| self.may_have_begun(hold, lease.as_ref()));
         let (own, now) = (self.settings.timing.lease(), self.clock.boot());
         self.sighting = Some(match self.sighting.take() {
             Some(sighting) => sighting.then(lease, own, now),
@@ -39,12 +40,18 @@ impl Elector {
         });
     }
 
+    /// Whether a take-over without an answer may have been carried out: not once the lease has become something else, for
+    /// then the version that it was sent with is gone.
+    fn may_have_begun(&self, hold: &Hold, lease: Option<&Lease>) -> bool {
+        let before = self.sighting.as_ref().and_then(Sighting::lease);
+        before.map(record::version) == lease.map(record::version) || lease.is_some_and(|lease| hold.began(lease))
+    }
+
     fn step(&self) -> Option<Step> {
         let sighting = self.sighting.as_ref()?;
-        let seen = sighting.lease().and_then(|lease| lease.spec.as_ref());
-        match &self.attempted {
-            Some((attempt, handover)) if seen == Some(attempt) => Some(Step::Take(*handover)),
-            Some(_) | None => Some(sighting.step(self.clock.boot())),
+        match (&self.attempted, sighting.lease()) {
+            (Some((hold, handover)), Some(lease)) if hold.began(lease) => Some(Step::Take(*handover)),
+            (Some(_) | None, _) => Some(sighting.step(self.clock.boot())),
         }
     }
 
@@ -60,7 +67,10 @@ impl Elector {
         match self.write("create the lease", &lease).await {
             Ok(lease) => {
                 let seconds = self.settings.timing.lease_seconds();
-                tracing::info!(seconds, "the lease was missing: created it, and wait in case somebody believes to hold it");
+                tracing::info!(
+                    seconds,
+                    "the lease was missing: created it, and wait in case somebody believes to hold it"
+                );
                 self.note(Some(lease));
             }
             Err(error) => self.stumble(&error).await,
@@ -69,14 +79,9 @@ impl Elector {
 
     async fn take(&mut self, handover: Handover) -> Option<Term> {
         let sighting = self.sighting.as_ref()?;
-        let hold = Hold {
-            identity: self.settings.identity.clone(),
-            epoch: sighting.epoch().saturating_add(1),
-            acquired: self.clock.now(),
-        };
-        let wanted = hold.write(sighting.lease()?.clone(), &self.settings.timing, hold.acquired);
-        self.attempted = wanted.spec.clone().map(|spec| (spec, handover));
-        let sent = self.clock.boot();
+        let hold = self.next_hold(sighting.epoch().saturating_add(1));
+        let (now, sent) = (self.clock.now(), self.clock.boot());
+        let wanted = hold.write(sighting.lease()?.clone(), &self.settings.timing, now);
         match self.write("take the lease", &wanted).await {
             Ok(lease) => {
                 (self.attempted, self.failures) = (None, 0);
@@ -90,6 +95,9 @@ impl Elector {
                 Some(Term { epoch, handover })
             }
             Err(error) => {
+                if is_unknown(&error) {
+                    self.attempted = Some((hold, handover));
+                }
                 if handover == Handover::TakenOver && has_changed(&error) {
                     // The watch should have told us long ago.
                     self.watch.restart();
@@ -97,6 +105,18 @@ impl Elector {
                 self.stumble(&error).await;
                 None
             }
+        }
+    }
+
+    /// The next term; the same again if its beginning has had no answer yet.
+    fn next_hold(&self, epoch: i32) -> Hold {
+        match &self.attempted {
+            Some((hold, _)) if hold.epoch == epoch => hold.clone(),
+            Some(_) | None => Hold {
+                identity: self.settings.identity.clone(),
+                epoch,
+                acquired: self.clock.now(),
+            },
         }
     }
 

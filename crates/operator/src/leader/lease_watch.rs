@@ -35,7 +35,9 @@ impl LeaseWatch {
         let up = Arc::clone(&is_up);
         let ready = ready.add("lease", move || {
             let is_up = up.load(Ordering::Relaxed);
-            is_up.then_some(()).ok_or_else(|| "the Lease cannot be watched".to_owned())
+            is_up
+                .then_some(())
+                .ok_or_else(|| "the Lease cannot be watched".to_owned())
         });
         Self {
             api,
@@ -65,7 +67,10 @@ impl LeaseWatch {
                     return lease;
                 }
                 Some(Err(error)) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the watch of the lease failed");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the watch of the lease failed"
+                    );
                     self.is_up.store(false, Ordering::Relaxed);
                     self.failures = self.failures.saturating_add(1);
                     self.resume_at = Instant::now() + pause(self.retry_after, self.failures, &self.name);

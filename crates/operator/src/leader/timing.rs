@@ -136,8 +136,16 @@ mod tests {
     }
 
     #[rstest]
-    #[case(30.0, 13.1, "failed to fit writes of up to 13.1 s into a lease of 30 s: make the lease at least 31 s long")]
-    #[case(1.0, 0.5, "failed to fit writes of up to 0.5 s into a lease of 1 s: make the lease at least 2 s long")]
+    #[case(
+        30.0,
+        13.1,
+        "failed to fit writes of up to 13.1 s into a lease of 30 s: make the lease at least 31 s long"
+    )]
+    #[case(
+        1.0,
+        0.5,
+        "failed to fit writes of up to 0.5 s into a lease of 1 s: make the lease at least 2 s long"
+    )]
     fn a_lease_that_cannot_protect_writes_is_refused(#[case] lease: f64, #[case] write: f64, #[case] message: &str) {
         let error = Timing::new(Duration::from_secs_f64(lease), Duration::from_secs_f64(write)).unwrap_err();
         assert_eq!(error.to_string(), message);

@@ -21,6 +21,15 @@ pub enum EvaluationOutcome {
 }
 
 impl EvaluationOutcome {
+    pub(super) const ALL: [Self; 6] = [
+        Self::Changed,
+        Self::Unchanged,
+        Self::Inert,
+        Self::Failed,
+        Self::Abandoned,
+        Self::Panicked,
+    ];
+
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Changed => "changed",
@@ -45,6 +54,8 @@ pub enum ScaleWriteOutcome {
 }
 
 impl ScaleWriteOutcome {
+    pub(super) const ALL: [Self; 3] = [Self::Written, Self::Refused, Self::Failed];
+
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Written => "written",
@@ -66,6 +77,8 @@ pub enum EventOutcome {
 }
 
 impl EventOutcome {
+    pub(super) const ALL: [Self; 3] = [Self::Sent, Self::Dropped, Self::Failed];
+
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Sent => "sent",

@@ -78,11 +78,21 @@ impl Collector for Live {
         skew.encode(encoder.encode_descriptor("clock_skew", help, Some(&Unit::Seconds), MetricType::Gauge)?)?;
         let objects = self.objects.lock();
         let known = ConstGauge::new(objects.len());
-        known.encode(gauge(&mut encoder, "autoscalers", "Autoscalers that this replica looks after")?)?;
-        counts(gauge(&mut encoder, "current_replicas", "The target's size")?, &objects, |gauges| gauges.current)?;
-        counts(gauge(&mut encoder, "desired_replicas", "The size wanted, after every limit")?, &objects, |gauges| {
-            gauges.desired
-        })?;
+        known.encode(gauge(
+            &mut encoder,
+            "autoscalers",
+            "Autoscalers that this replica looks after",
+        )?)?;
+        counts(
+            gauge(&mut encoder, "current_replicas", "The target's size")?,
+            &objects,
+            |gauges| gauges.current,
+        )?;
+        counts(
+            gauge(&mut encoder, "desired_replicas", "The size wanted, after every limit")?,
+            &objects,
+            |gauges| gauges.desired,
+        )?;
         let help = "1 for the state that the reading of a metric is in";
         readings(gauge(&mut encoder, "reading_state", help)?, &objects)
     }

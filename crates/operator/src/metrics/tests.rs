@@ -1,5 +1,5 @@
-use autoscaler_core::{FailureClass, History, Limit, LimitCause, Replicas, Step};
 use autoscaler_core::reading::ReadingClass;
+use autoscaler_core::{FailureClass, History, Limit, LimitCause, Replicas, Step};
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::text::encode;
 
@@ -9,7 +9,10 @@ fn samples(registry: &Registry) -> Vec<String> {
     let mut text = String::new();
     encode(&mut text, registry).unwrap();
     assert!(text.ends_with("# EOF\n"));
-    text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn samples_of(registry: &Registry, name: &str) -> Vec<String> {
@@ -41,6 +44,9 @@ fn decision(current: u32, desired: u32, cause: Option<LimitCause>) -> Decision {
 fn every_family_has_its_documented_name_and_unit() {
     let (metrics, registry) = Metrics::new(&Clock::start());
     metrics.finished(RequestKind::Query, Outcome::Answered, Duration::from_millis(20));
+    metrics.shared(RequestKind::Query);
+    metrics.decided(&decision(1, 1, None));
+    metrics.status_written(&Ok(()));
     metrics.api_request("get", "leases", Some(200), Duration::from_millis(20));
     let mut text = String::new();
     encode(&mut text, &registry).unwrap();
@@ -77,7 +83,13 @@ fn decisions_are_counted_by_direction_and_last_limit() {
     let (metrics, registry) = Metrics::new(&Clock::start());
     metrics.decided(&decision(2, 5, Some(LimitCause::Max)));
     metrics.decided(&decision(5, 4, None));
-    metrics.decided(&decision(3, 3, Some(LimitCause::ClockSkew { skew: SignedDuration::ZERO })));
+    metrics.decided(&decision(
+        3,
+        3,
+        Some(LimitCause::ClockSkew {
+            skew: SignedDuration::ZERO,
+        }),
+    ));
     let mut counted = samples_of(&registry, "metric_autoscaler_decisions_total");
     counted.sort();
     let expected = [
@@ -96,7 +108,11 @@ fn outcomes_are_counted_under_stable_names() {
     metrics.event(EventOutcome::Dropped);
     metrics.status_written(&Ok(()));
     metrics.status_written::<()>(&Err(CallError::NotLeader { what: "write" }));
-    metrics.finished(RequestKind::Probe, Outcome::Failed(FailureClass::Timeout), Duration::ZERO);
+    metrics.finished(
+        RequestKind::Probe,
+        Outcome::Failed(FailureClass::Timeout),
+        Duration::ZERO,
+    );
     metrics.shared(RequestKind::Query);
     metrics.api_request("list", "pods", None, Duration::ZERO);
     let shown = samples(&registry);
@@ -110,18 +126,27 @@ fn outcomes_are_counted_under_stable_names() {
         r#"metric_autoscaler_queries_shared_total{kind="query"} 1"#,
         r#"metric_autoscaler_api_requests_total{verb="list",resource="pods",code="none"} 1"#,
     ] {
-        assert!(shown.iter().any(|line| line == expected), "{expected} is missing in {shown:#?}");
+        assert!(
+            shown.iter().any(|line| line == expected),
+            "{expected} is missing in {shown:#?}"
+        );
     }
 }
 
 #[test]
 fn all_series_of_an_object_vanish_with_it() {
     let (metrics, registry) = Metrics::new(&Clock::start());
-    let object = |name: &str| ObjectName { namespace: "shop".into(), name: name.into() };
+    let object = |name: &str| ObjectName {
+        namespace: "shop".into(),
+        name: name.into(),
+    };
     let gauges = |desired| Gauges {
         current: Some(Replicas::new(2)),
         desired: Some(Replicas::new(desired)),
-        readings: vec![("load".into(), ReadingClass::Fresh), ("queue".into(), ReadingClass::Missing)],
+        readings: vec![
+            ("load".into(), ReadingClass::Fresh),
+            ("queue".into(), ReadingClass::Missing),
+        ],
     };
     metrics.show(object("web"), gauges(3));
     metrics.show(object("broker"), Gauges::default());
@@ -137,19 +162,40 @@ fn all_series_of_an_object_vanish_with_it() {
             r#"metric_autoscaler_reading_state{namespace="shop",name="web",metric="queue",state="Missing"} 1"#,
         ]
     );
-    assert_eq!(samples_of(&registry, "metric_autoscaler_autoscalers"), ["metric_autoscaler_autoscalers 2"]);
+    assert_eq!(
+        samples_of(&registry, "metric_autoscaler_autoscalers"),
+        ["metric_autoscaler_autoscalers 2"]
+    );
     metrics.forget(&object("web"));
     assert!(!samples(&registry).iter().any(|line| line.contains("web")));
-    assert_eq!(samples_of(&registry, "metric_autoscaler_autoscalers"), ["metric_autoscaler_autoscalers 1"]);
+    assert_eq!(
+        samples_of(&registry, "metric_autoscaler_autoscalers"),
+        ["metric_autoscaler_autoscalers 1"]
+    );
 }
 
 #[test]
 fn a_replica_that_stops_leading_shows_no_autoscalers() {
     let (metrics, registry) = Metrics::new(&Clock::start());
     metrics.leads(true);
-    metrics.show(ObjectName { namespace: "shop".into(), name: "web".into() }, Gauges::default());
-    assert_eq!(samples_of(&registry, "metric_autoscaler_leader"), ["metric_autoscaler_leader 1"]);
+    metrics.show(
+        ObjectName {
+            namespace: "shop".into(),
+            name: "web".into(),
+        },
+        Gauges::default(),
+    );
+    assert_eq!(
+        samples_of(&registry, "metric_autoscaler_leader"),
+        ["metric_autoscaler_leader 1"]
+    );
     metrics.leads(false);
-    assert_eq!(samples_of(&registry, "metric_autoscaler_leader"), ["metric_autoscaler_leader 0"]);
-    assert_eq!(samples_of(&registry, "metric_autoscaler_autoscalers"), ["metric_autoscaler_autoscalers 0"]);
+    assert_eq!(
+        samples_of(&registry, "metric_autoscaler_leader"),
+        ["metric_autoscaler_leader 0"]
+    );
+    assert_eq!(
+        samples_of(&registry, "metric_autoscaler_autoscalers"),
+        ["metric_autoscaler_autoscalers 0"]
+    );
 }

@@ -54,7 +54,12 @@ pub async fn act(context: &Context, subject: &mut Subject, plan: Plan) -> Acted 
     match write(context, subject, &decided, to).await {
         Ok(ScaleOutcome::Written { .. }) => {
             context.metrics.scale_write(ScaleWriteOutcome::Written);
-            let change = Change { from, to, at: decided.seen.now, cause: ChangeCause::Ours };
+            let change = Change {
+                from,
+                to,
+                at: decided.seen.now,
+                cause: ChangeCause::Ours,
+            };
             subject.history.record_change(change, &decided.seen.prepared.policy);
             Acted::Scaled { decided, from, to }
         }

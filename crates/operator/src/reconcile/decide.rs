@@ -70,7 +70,10 @@ async fn probe_all(context: &Context, seen: &Seen, decision: &Decision) -> Vec<M
     let readings = seen.prepared.metrics.iter().zip(&seen.observation.readings);
     join_all(readings.map(|(metric, read)| async move {
         let reading = probe(context, seen, decision, metric, &read.reading, deadline).await;
-        MetricReading { name: read.name.clone(), reading }
+        MetricReading {
+            name: read.name.clone(),
+            reading,
+        }
     }))
     .await
 }
@@ -84,7 +87,14 @@ async fn probe(
     deadline: Instant,
 ) -> Reading {
     match (reading, &context.prometheus, &metric.query) {
-        (Reading::Fresh { evidence: Evidence::Unprobed, .. }, Some(prometheus), Some(query)) => {
+        (
+            Reading::Fresh {
+                evidence: Evidence::Unprobed,
+                ..
+            },
+            Some(prometheus),
+            Some(query),
+        ) => {
             let since = seen.now.saturating_sub(query.look_back()).unwrap_or(seen.now);
             let replicas = seen.observation.replicas;
             let probe = ProbeContext {
@@ -101,7 +111,11 @@ async fn probe(
 
 /// The target's own pods, where its kind tells how they are called.
 fn own_pods(observation: &Observation, seen: &Seen) -> Option<OwnPods> {
-    let group = seen.reference.api_version.split_once('/').map_or("", |(group, _)| group);
+    let group = seen
+        .reference
+        .api_version
+        .split_once('/')
+        .map_or("", |(group, _)| group);
     let name = &seen.reference.name;
     let names = match Shape::of(group, &seen.reference.kind) {
         Shape::Deployment => PodNames::of_deployment(name),
@@ -110,5 +124,9 @@ fn own_pods(observation: &Observation, seen: &Seen) -> Option<OwnPods> {
         Shape::Custom => return None,
     };
     let ready = observation.ready?.min(observation.replicas);
-    Some(OwnPods { ready, namespace: seen.namespace.clone(), names })
+    Some(OwnPods {
+        ready,
+        namespace: seen.namespace.clone(),
+        names,
+    })
 }

@@ -70,15 +70,25 @@ pub async fn observe(context: &Context, subject: &mut Subject) -> Observed {
 }
 
 async fn seen(context: &Context, subject: &mut Subject, now: Timestamp) -> Result<Seen, Blocked> {
-    let blocked = |reason, message: String| Blocked { reason, message, target: None, now };
-    let prepared = subject.prepared.clone().map_err(|error| blocked(reason::INVALID_SPEC, error.to_string()))?;
+    let blocked = |reason, message: String| Blocked {
+        reason,
+        message,
+        target: None,
+        now,
+    };
+    let prepared = subject
+        .prepared
+        .clone()
+        .map_err(|error| blocked(reason::INVALID_SPEC, error.to_string()))?;
     let mode = subject.mode(context.settings.max_mode);
     if mode == EffectiveMode::Paused {
         return Err(blocked(reason::PAUSED, paused(context)));
     }
     let autoscaler = subject.snapshot.autoscaler().expect("what is prepared was parsed");
     let reference = autoscaler.spec.scale_target_ref.clone();
-    let target = target(context, subject, &reference).await.map_err(|error| unreachable_target(&error, now))?;
+    let target = target(context, subject, &reference)
+        .await
+        .map_err(|error| unreachable_target(&error, now))?;
     subject.belongs_to(&target.uid);
     sole_writer(context, subject, &reference, &target, mode, now).await?;
 
@@ -97,22 +107,35 @@ async fn seen(context: &Context, subject: &mut Subject, now: Timestamp) -> Resul
         rollout,
         readings,
         clock_skew: clock_skew(context, prepared.interval),
-        standing: if mode == EffectiveMode::Active { Standing::Acts } else { Standing::Reports },
+        standing: if mode == EffectiveMode::Active {
+            Standing::Acts
+        } else {
+            Standing::Reports
+        },
     };
     let namespace = subject.snapshot.namespace.clone();
-    Ok(Seen { observation, target, reference, namespace, prepared, mode, now })
+    Ok(Seen {
+        observation,
+        target,
+        reference,
+        namespace,
+        prepared,
+        mode,
+        now,
+    })
 }
 
 /// The target from the watch; live if the watch contradicts what we know, for it may lag behind a write of ours.
-async fn target(
-    context: &Context,
-    subject: &Subject,
-    reference: &ScaleTargetRef,
-) -> Result<TargetView, TargetError> {
+async fn target(context: &Context, subject: &Subject, reference: &ScaleTargetRef) -> Result<TargetView, TargetError> {
     let namespace = &subject.snapshot.namespace;
     let watched = context.targets.watched(reference, namespace).await?;
     let same = subject.target_uid.as_deref().is_none_or(|uid| uid == watched.uid);
-    if same && subject.history.last_replicas.is_none_or(|known| watched.replicas == Some(known)) {
+    if same
+        && subject
+            .history
+            .last_replicas
+            .is_none_or(|known| watched.replicas == Some(known))
+    {
         return Ok(watched);
     }
     context.targets.live(reference, namespace).await
@@ -125,7 +148,12 @@ fn unreachable_target(error: &TargetError, now: Timestamp) -> Blocked {
         TargetError::Forbidden { .. } => reason::FORBIDDEN,
         TargetError::Unreachable { .. } | TargetError::NotSynced { .. } => reason::FAILED_GET_SCALE,
     };
-    Blocked { reason, message: error.to_string(), target: None, now }
+    Blocked {
+        reason,
+        message: error.to_string(),
+        target: None,
+        now,
+    }
 }
 
 /// Nobody else writes the size (R22). Who merely reports need not be alone.
@@ -140,12 +168,22 @@ async fn sole_writer(
     if mode != EffectiveMode::Active {
         return Ok(());
     }
-    let blocked = |reason, message: String| Blocked { reason, message, target: Some(target.clone()), now };
+    let blocked = |reason, message: String| Blocked {
+        reason,
+        message,
+        target: Some(target.clone()),
+        now,
+    };
     let me = contender(&subject.snapshot, reference);
     match context.rivals.of(&subject.snapshot.namespace, &me).await {
         Rivalry::None => {}
         Rivalry::Rival(rival) => {
-            let message = format!("{} {} is scaled by {}", reference.kind, reference.name, rival.describe());
+            let message = format!(
+                "{} {} is scaled by {}",
+                reference.kind,
+                reference.name,
+                rival.describe()
+            );
             return Err(blocked(reason::TARGET_CONFLICT, message));
         }
         Rivalry::Unknown => {
@@ -153,9 +191,10 @@ async fn sole_writer(
             return Err(blocked(reason::FAILED_GET_SCALE, message));
         }
         Rivalry::Forbidden => {
-            let message = "the operator may not list and watch horizontalpodautoscalers.autoscaling, so it cannot tell \
+            let message =
+                "the operator may not list and watch horizontalpodautoscalers.autoscaling, so it cannot tell \
                            whether one scales the target: apply config/rbac"
-                .to_owned();
+                    .to_owned();
             return Err(blocked(reason::FORBIDDEN, message));
         }
     }
@@ -196,7 +235,11 @@ pub(super) fn contended(target: &TargetView, contention: autoscaler_core::histor
 
 /// This autoscaler, as one that wants to act on its target.
 pub fn contender(snapshot: &Snapshot, reference: &ScaleTargetRef) -> Contender {
-    Contender { target: TargetKey::of(reference), created: snapshot.created, uid: snapshot.uid.clone() }
+    Contender {
+        target: TargetKey::of(reference),
+        created: snapshot.created,
+        uid: snapshot.uid.clone(),
+    }
 }
 
 fn paused(context: &Context) -> String {
@@ -214,7 +257,10 @@ async fn read(context: &Context, metric: &PreparedMetric, deadline: Instant) -> 
         (None, Some(_)) => Reading::Failed(Failure::of(FailureClass::SourceNotConfigured)),
         (_, None) => Reading::Failed(Failure::of(FailureClass::UnknownMetricKind)),
     };
-    MetricReading { name: metric.name.clone(), reading }
+    MetricReading {
+        name: metric.name.clone(),
+        reading,
+    }
 }
 
 /// The deadline of all queries of an evaluation lies below its interval, so that evaluations never pile up.
@@ -223,7 +269,9 @@ pub(super) fn query_time(context: &Context, interval: Duration) -> Duration {
 }
 
 fn clock_skew(context: &Context, interval: Duration) -> Option<SignedDuration> {
-    let allowed = SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX).max(SKEW_ALLOWED);
+    let allowed = SignedDuration::try_from(interval)
+        .unwrap_or(SignedDuration::MAX)
+        .max(SKEW_ALLOWED);
     let skew = context.clock.skew();
     (skew.abs() > allowed).then_some(skew)
 }

@@ -72,11 +72,7 @@ async fn write(context: &Context, subject: &mut Subject, next: &MetricAutoscaler
     }
 }
 
-async fn apply(
-    context: &Context,
-    subject: &Subject,
-    next: &MetricAutoscalerStatus,
-) -> Result<String, CallError> {
+async fn apply(context: &Context, subject: &Subject, next: &MetricAutoscalerStatus) -> Result<String, CallError> {
     let snapshot = &subject.snapshot;
     let body = json!({
         "apiVersion": format!("{GROUP}/{VERSION}"),
@@ -87,7 +83,10 @@ async fn apply(
     let api = autoscalers(context, &snapshot.namespace);
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
     let patch = Patch::Apply(&body);
-    let written = context.gate.write("write status", api.patch_status(&snapshot.name, &parameters, &patch)).await?;
+    let written = context
+        .gate
+        .write("write status", api.patch_status(&snapshot.name, &parameters, &patch))
+        .await?;
     Ok(written.metadata.resource_version.unwrap_or_default())
 }
 
@@ -99,7 +98,10 @@ async fn refresh_version(context: &Context, subject: &mut Subject) -> bool {
     let Ok(object) = context.gate.read("read the autoscaler", api.get(&snapshot.name)).await else {
         return false;
     };
-    let history = object.data.pointer("/status/history").and_then(serde_json::Value::as_str);
+    let history = object
+        .data
+        .pointer("/status/history")
+        .and_then(serde_json::Value::as_str);
     let ours = history == subject.written.history.as_deref();
     if object.metadata.uid.as_deref() != Some(snapshot.uid.as_str()) || !(ours || history.is_none()) {
         tracing::warn!(namespace = %snapshot.namespace, name = %snapshot.name, "status was written by somebody else");
@@ -142,9 +144,16 @@ fn log(subject: &Subject, acted: &Acted, changes: &[ConditionChange]) {
 }
 
 fn gauge(context: &Context, subject: &Subject, acted: &Acted) {
-    let name = ObjectName { namespace: subject.snapshot.namespace.clone(), name: subject.snapshot.name.clone() };
+    let name = ObjectName {
+        namespace: subject.snapshot.namespace.clone(),
+        name: subject.snapshot.name.clone(),
+    };
     let gauges = match acted {
-        Acted::Blocked(_) => Gauges { current: None, desired: None, readings: Vec::new() },
+        Acted::Blocked(_) => Gauges {
+            current: None,
+            desired: None,
+            readings: Vec::new(),
+        },
         Acted::Held(decided)
         | Acted::Scaled { decided, .. }
         | Acted::Superseded { decided }
@@ -154,7 +163,10 @@ fn gauge(context: &Context, subject: &Subject, acted: &Acted) {
             Gauges {
                 current: Some(decision.current),
                 desired: Some(decision.desired),
-                readings: decision.metrics().map(|step| (step.metric.clone(), step.reading.class())).collect(),
+                readings: decision
+                    .metrics()
+                    .map(|step| (step.metric.clone(), step.reading.class()))
+                    .collect(),
             }
         }
     };
@@ -164,13 +176,21 @@ fn gauge(context: &Context, subject: &Subject, acted: &Acted) {
 /// Events for a change of size, and for conditions that people wait for.
 async fn tell(context: &Context, subject: &Subject, acted: &Acted, changes: &[ConditionChange], now: Timestamp) {
     let snapshot = &subject.snapshot;
-    let related = snapshot.autoscaler().map(|autoscaler| &autoscaler.spec.scale_target_ref);
-    let mut happenings: Vec<Happening> =
-        changes.iter().filter(|change| change.is_news()).map(Happening::condition).collect();
+    let related = snapshot
+        .autoscaler()
+        .map(|autoscaler| &autoscaler.spec.scale_target_ref);
+    let mut happenings: Vec<Happening> = changes
+        .iter()
+        .filter(|change| change.is_news())
+        .map(Happening::condition)
+        .collect();
     if let Acted::Scaled { decided, from, to } = acted {
         happenings.push(Happening::rescaled(*from, *to, &status::why(&decided.decision)));
     }
     for happening in happenings {
-        context.events.send(&context.metrics, snapshot, related, happening, now).await;
+        context
+            .events
+            .send(&context.metrics, snapshot, related, happening, now)
+            .await;
     }
 }

@@ -81,17 +81,36 @@ pub(super) fn judge(conditions: &mut Vec<Condition>, subject: &Subject, acted: &
     };
     for (condition, (status, reason, message)) in findings {
         let observed_generation = Some(subject.snapshot.generation);
-        set_condition(conditions, Verdict { condition, status, reason, message, observed_generation }, now);
+        set_condition(
+            conditions,
+            Verdict {
+                condition,
+                status,
+                reason,
+                message,
+                observed_generation,
+            },
+            now,
+        );
     }
 }
 
 fn blocked_findings(blocked: &Blocked) -> [(ConditionType, Finding); 4] {
     let stands = |condition, status| reason::is_documented(condition, status, blocked.reason);
     let finding = |condition| {
-        let found = [Status::False, Status::True].into_iter().find(|status| stands(condition, *status));
+        let found = [Status::False, Status::True]
+            .into_iter()
+            .find(|status| stands(condition, *status));
         match found {
             Some(status) => (condition, (status, blocked.reason, blocked.message.clone())),
-            None => (condition, (Status::Unknown, reason::NOT_EVALUATED, "see the condition Ready".to_owned())),
+            None => (
+                condition,
+                (
+                    Status::Unknown,
+                    reason::NOT_EVALUATED,
+                    "see the condition Ready".to_owned(),
+                ),
+            ),
         }
     };
     ConditionType::ALL.map(finding)
@@ -126,17 +145,25 @@ fn scaling_active(decided: &Decided) -> Finding {
 /// The reason of the first metric, if none can be read.
 fn unreadable(decision: &Decision) -> Option<&'static str> {
     let unread = decision.trail.iter().any(|step| matches!(step, Step::Unread { .. }));
-    unread.then(|| decision.metrics().find_map(|step| reason_of_reading(&step.reading))).flatten()
+    unread
+        .then(|| decision.metrics().find_map(|step| reason_of_reading(&step.reading)))
+        .flatten()
 }
 
 fn able_to_scale(subject: &Subject, decided: &Decided, acted: &Acted) -> Finding {
     let decision = &decided.decision;
     match acted {
         Acted::Scaled { from, to, .. } => {
-            let message = format!("the size was changed from {from} to {to} at {}", explain::time(decision.at));
+            let message = format!(
+                "the size was changed from {from} to {to} at {}",
+                explain::time(decision.at)
+            );
             return (Status::True, reason::SUCCEEDED_RESCALE, message);
         }
-        Acted::Failed { error: error @ TargetError::Forbidden { .. }, .. } => {
+        Acted::Failed {
+            error: error @ TargetError::Forbidden { .. },
+            ..
+        } => {
             return (Status::False, reason::FORBIDDEN, error.to_string());
         }
         Acted::Failed { error, .. } => return (Status::False, reason::FAILED_UPDATE_SCALE, error.to_string()),
@@ -156,21 +183,31 @@ fn able_to_scale(subject: &Subject, decided: &Decided, acted: &Acted) -> Finding
         // What the last change was stays readable until there is something else to say.
         None => match rescaled(subject) {
             Some(message) => (Status::True, reason::SUCCEEDED_RESCALE, message),
-            None => (Status::True, reason::READY_FOR_NEW_SCALE, "the size can be changed at once".to_owned()),
+            None => (
+                Status::True,
+                reason::READY_FOR_NEW_SCALE,
+                "the size can be changed at once".to_owned(),
+            ),
         },
     }
 }
 
 fn rescaled(subject: &Subject) -> Option<String> {
     let conditions = &subject.written.conditions;
-    let last = conditions.iter().find(|condition| condition.type_ == ConditionType::AbleToScale.as_str())?;
+    let last = conditions
+        .iter()
+        .find(|condition| condition.type_ == ConditionType::AbleToScale.as_str())?;
     (last.reason == reason::SUCCEEDED_RESCALE).then(|| last.message.clone())
 }
 
 fn scaling_limited(decided: &Decided) -> Finding {
     let decision = &decided.decision;
     if decision.is_disabled() {
-        return (Status::Unknown, reason::NOT_EVALUATED, "the target is scaled to 0".to_owned());
+        return (
+            Status::Unknown,
+            reason::NOT_EVALUATED,
+            "the target is scaled to 0".to_owned(),
+        );
     }
     if decision.trail.iter().any(|step| matches!(step, Step::FellBack { .. })) {
         return (Status::True, reason::FALLBACK_ACTIVE, explain::summary(decision));
@@ -178,7 +215,11 @@ fn scaling_limited(decided: &Decided) -> Finding {
     if let Some(message) = blocked_by_metrics(decision) {
         return (Status::True, reason::SHRINK_BLOCKED_BY_METRIC, message);
     }
-    if let Some((reason, limit)) = decision.limits().rev().find_map(|limit| Some((limit_reason(limit)?, limit))) {
+    if let Some((reason, limit)) = decision
+        .limits()
+        .rev()
+        .find_map(|limit| Some((limit_reason(limit)?, limit)))
+    {
         return (Status::True, reason, explain::limit(limit));
     }
     if let Some(finding) = corrected(decision) {
@@ -196,19 +237,27 @@ fn scaling_limited(decided: &Decided) -> Finding {
 
 /// A metric that blocks shrinking is never silent (R4).
 fn blocked_by_metrics(decision: &Decision) -> Option<String> {
-    let blocking: Vec<String> =
-        decision.metrics().filter(|step| matches!(step.part, Part::BlocksShrink { .. })).map(explain::metric).collect();
+    let blocking: Vec<String> = decision
+        .metrics()
+        .filter(|step| matches!(step.part, Part::BlocksShrink { .. }))
+        .map(explain::metric)
+        .collect();
     (!blocking.is_empty()).then(|| blocking.join("; "))
 }
 
 fn awaits_replicas(step: &&MetricStep) -> bool {
-    step.proposal.is_some_and(|proposal| proposal.basis == Basis::AwaitsReplicas)
+    step.proposal
+        .is_some_and(|proposal| proposal.basis == Basis::AwaitsReplicas)
 }
 
 fn corrected(decision: &Decision) -> Option<Finding> {
     decision.trail.iter().find_map(|step| match step {
         Step::Corrected { from, to } => {
-            let reason = if from > to { reason::TOO_MANY_REPLICAS } else { reason::TOO_FEW_REPLICAS };
+            let reason = if from > to {
+                reason::TOO_MANY_REPLICAS
+            } else {
+                reason::TOO_FEW_REPLICAS
+            };
             Some((Status::True, reason, explain::reason(decision).unwrap_or_default()))
         }
         _ => None,
@@ -221,8 +270,12 @@ fn limit_reason(limit: &Limit) -> Option<&'static str> {
         LimitCause::MetricNotFresh { .. } => Some(reason::SHRINK_BLOCKED_BY_METRIC),
         LimitCause::Window { uncertain: true, .. } => Some(reason::HISTORY_UNCERTAIN),
         LimitCause::Window { uncertain: false, .. } => None,
-        LimitCause::Rate { direction: Direction::Up } => Some(reason::SCALE_UP_LIMIT),
-        LimitCause::Rate { direction: Direction::Down } => Some(reason::SCALE_DOWN_LIMIT),
+        LimitCause::Rate {
+            direction: Direction::Up,
+        } => Some(reason::SCALE_UP_LIMIT),
+        LimitCause::Rate {
+            direction: Direction::Down,
+        } => Some(reason::SCALE_DOWN_LIMIT),
         LimitCause::Cooldown { .. } => Some(reason::COOLING_DOWN),
         LimitCause::Rollout(_) => Some(reason::ROLLOUT_IN_PROGRESS),
         LimitCause::ClockSkew { .. } => Some(reason::CLOCK_SKEW),

@@ -31,7 +31,12 @@ pub fn is_material(written: &MetricAutoscalerStatus, next: &MetricAutoscalerStat
 /// Messages carry numbers that move by themselves; status and reason are what changed.
 fn same_conditions(written: &[Condition], next: &[Condition]) -> bool {
     let essence = |condition: &Condition| {
-        (condition.type_.clone(), condition.status.clone(), condition.reason.clone(), condition.observed_generation)
+        (
+            condition.type_.clone(),
+            condition.status.clone(),
+            condition.reason.clone(),
+            condition.observed_generation,
+        )
     };
     written.iter().map(essence).eq(next.iter().map(essence))
 }
@@ -44,17 +49,23 @@ fn same_metrics(written: &[MetricStatus], next: &[MetricStatus]) -> bool {
 }
 
 fn is_old(written: &MetricAutoscalerStatus, now: Timestamp) -> bool {
-    written.observed_at.as_ref().is_none_or(|at| now.duration_since(at.0) >= VALUE_AGE)
+    written
+        .observed_at
+        .as_ref()
+        .is_none_or(|at| now.duration_since(at.0) >= VALUE_AGE)
 }
 
 fn any_value_moved(written: &[MetricStatus], next: &[MetricStatus]) -> bool {
-    written.iter().zip(next).any(|(written, next)| match (quantity(written), quantity(next)) {
-        (Some(before), Some(after)) => {
-            let off = (after.nanos() - before.nanos()).abs();
-            off > before.nanos().abs() * TENTHS / 10
-        }
-        (before, after) => before != after,
-    })
+    written
+        .iter()
+        .zip(next)
+        .any(|(written, next)| match (quantity(written), quantity(next)) {
+            (Some(before), Some(after)) => {
+                let off = (after.nanos() - before.nanos()).abs();
+                off > before.nanos().abs() * TENTHS / 10
+            }
+            (before, after) => before != after,
+        })
 }
 
 fn quantity(metric: &MetricStatus) -> Option<Quantity> {

@@ -61,13 +61,24 @@ impl Kind {
     /// Asks the API server for the kind: one request.
     pub async fn discover(client: &Client, gate: &Gate, wanted: &GroupVersionKind) -> Result<Self, KindError> {
         let (api_version, kind) = (wanted.api_version(), wanted.kind.clone());
-        match gate.read("discover the target's kind", discovery::pinned_kind(client, wanted)).await {
+        match gate
+            .read("discover the target's kind", discovery::pinned_kind(client, wanted))
+            .await
+        {
             Ok((resource, capabilities)) => {
-                if !capabilities.subresources.iter().any(|(subresource, _)| subresource.plural == "scale") {
+                if !capabilities
+                    .subresources
+                    .iter()
+                    .any(|(subresource, _)| subresource.plural == "scale")
+                {
                     return Err(KindError::NoScale { api_version, kind });
                 }
                 let shape = Shape::of(&resource.group, &resource.kind);
-                Ok(Self { resource, shape, views: Mirror::new(move |object| TargetView::of(object, shape)) })
+                Ok(Self {
+                    resource,
+                    shape,
+                    views: Mirror::new(move |object| TargetView::of(object, shape)),
+                })
             }
             Err(CallError::Api { source, .. }) if is_unknown(&source) => Err(KindError::Unknown { api_version, kind }),
             Err(error) => {
@@ -81,7 +92,8 @@ impl Kind {
     pub fn watch(self: Arc<Self>, client: &Client, namespace: Option<&str>, stop: CancellationToken) {
         let api = scale::api(client, &self.resource, namespace);
         tokio::spawn(async move {
-            stop.run_until_cancelled(self.views.follow(&self.resource.plural, api)).await;
+            stop.run_until_cancelled(self.views.follow(&self.resource.plural, api))
+                .await;
         });
     }
 
@@ -89,7 +101,9 @@ impl Kind {
     pub(super) async fn usable(&self) -> Result<(), TargetError> {
         match self.views.settled(FIRST_LIST).await {
             Listing::Done => Ok(()),
-            Listing::Pending => Err(TargetError::NotSynced { kind: self.resource.kind.clone() }),
+            Listing::Pending => Err(TargetError::NotSynced {
+                kind: self.resource.kind.clone(),
+            }),
             Listing::Forbidden => Err(scale::forbidden("list and watch", &self.resource, "")),
         }
     }

@@ -2,9 +2,9 @@
 
 use autoscaler_core::Replicas;
 use k8s_openapi::api::autoscaling::v1::Scale;
+use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject};
-use kube::Client;
 use serde_json::{Value, json};
 
 use super::view::{FIELD_MANAGER, Shape, TargetView};
@@ -60,10 +60,15 @@ pub(super) async fn read_live(
             Err(error) => return Err(refused_or_unreachable(error, "get", &kind.resource, "/scale")),
         };
         if scale.metadata.resource_version.as_deref() == Some(view.resource_version.as_str()) {
-            return Ok(Some(TargetView { replicas: Some(replicas_of(&scale)), ..view }));
+            return Ok(Some(TargetView {
+                replicas: Some(replicas_of(&scale)),
+                ..view
+            }));
         }
     }
-    Err(TargetError::NotSynced { kind: kind.resource.kind.clone() })
+    Err(TargetError::NotSynced {
+        kind: kind.resource.kind.clone(),
+    })
 }
 
 /// Writes the count if UID and count are still those decided on. A `kubectl scale` in between survives.
@@ -80,23 +85,36 @@ pub async fn write_scale(
     to: Replicas,
 ) -> Result<ScaleOutcome, TargetError> {
     let api = api(client, &kind.resource, Some(namespace));
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let parameters = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
     let from = decided_on.replicas.unwrap_or(Replicas::ZERO);
     let patched = match kind.shape {
         Shape::Deployment | Shape::StatefulSet | Shape::ReplicaSet => {
             let patch: Patch<Value> = compare_and_swap(&decided_on.uid, from, to);
-            gate.write("write the scale of the target", api.patch_scale(name, &parameters, &patch)).await
+            gate.write(
+                "write the scale of the target",
+                api.patch_scale(name, &parameters, &patch),
+            )
+            .await
         }
         Shape::Custom => {
             let patch = Patch::Merge(json!({
                 "metadata": {"resourceVersion": decided_on.resource_version},
                 "spec": {"replicas": to.get()},
             }));
-            gate.write("write the scale of the target", api.patch_scale(name, &parameters, &patch)).await
+            gate.write(
+                "write the scale of the target",
+                api.patch_scale(name, &parameters, &patch),
+            )
+            .await
         }
     };
     match patched {
-        Ok(scale) => Ok(ScaleOutcome::Written { resource_version: scale.metadata.resource_version.unwrap_or_default() }),
+        Ok(scale) => Ok(ScaleOutcome::Written {
+            resource_version: scale.metadata.resource_version.unwrap_or_default(),
+        }),
         // 422: a test of the JSON patch failed. 409: the version has moved on.
         Err(error) if matches!(error.code(), Some(404 | 409 | 422)) => Ok(ScaleOutcome::Refused),
         Err(error) => Err(refused_or_unreachable(error, "patch", &kind.resource, "/scale")),
@@ -137,6 +155,9 @@ pub(super) fn forbidden(verb: &'static str, resource: &ApiResource, subresource:
          {{apiGroups: [\"{group}\"], resources: [\"{plural}\"], verbs: [get, list, watch]}} and \
          {{apiGroups: [\"{group}\"], resources: [\"{plural}/scale\"], verbs: [get, patch]}}"
     );
-    TargetError::Forbidden { verb, resource: format!("{plural}{subresource}.{group}"), hint }
+    TargetError::Forbidden {
+        verb,
+        resource: format!("{plural}{subresource}.{group}"),
+        hint,
+    }
 }
-

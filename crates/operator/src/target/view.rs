@@ -74,7 +74,11 @@ impl TargetView {
     pub fn of(object: &DynamicObject, shape: Shape) -> Option<Self> {
         let metadata = &object.metadata;
         let managers = metadata.managed_fields.as_deref().unwrap_or_default();
-        let owner = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
+        let owner = metadata
+            .owner_references
+            .iter()
+            .flatten()
+            .find(|owner| owner.controller == Some(true));
         Some(Self {
             uid: metadata.uid.clone()?,
             resource_version: metadata.resource_version.clone()?,
@@ -87,7 +91,10 @@ impl TargetView {
             },
             ready: ready(&object.data, shape),
             rollout: rollout(object, shape),
-            owner: owner.map(|owner| Owner { kind: owner.kind.clone(), name: owner.name.clone() }),
+            owner: owner.map(|owner| Owner {
+                kind: owner.kind.clone(),
+                name: owner.name.clone(),
+            }),
             applied_by: applied_by(managers),
             last_set_by: last_set_by(managers),
             terminating: metadata.deletion_timestamp.is_some(),
@@ -117,7 +124,10 @@ fn ready(data: &Value, shape: Shape) -> Option<Replicas> {
 fn rollout(object: &DynamicObject, shape: Shape) -> Option<Rollout> {
     let data = &object.data;
     let lags = || {
-        let seen = data.pointer("/status/observedGeneration").and_then(Value::as_i64).unwrap_or(0);
+        let seen = data
+            .pointer("/status/observedGeneration")
+            .and_then(Value::as_i64)
+            .unwrap_or(0);
         object.metadata.generation.is_some_and(|generation| seen < generation)
     };
     match shape {
@@ -139,24 +149,37 @@ fn rollout(object: &DynamicObject, shape: Shape) -> Option<Rollout> {
 fn updating(data: &Value, until: Option<Timestamp>) -> Option<Rollout> {
     let replicas = count(data, "/spec/replicas").unwrap_or(Replicas::new(1));
     let updated = count(data, "/status/updatedReplicas").unwrap_or(Replicas::ZERO);
-    (updated < replicas).then_some(Rollout::Updating { updated, replicas, until })
+    (updated < replicas).then_some(Rollout::Updating {
+        updated,
+        replicas,
+        until,
+    })
 }
 
 /// The deadline counts from the last progress, which the condition `Progressing` carries.
 fn progress_deadline(data: &Value) -> Option<Timestamp> {
     let conditions = data.pointer("/status/conditions")?.as_array()?;
-    let progressing = conditions.iter().find(|condition| text(condition, "/type") == Some("Progressing"))?;
+    let progressing = conditions
+        .iter()
+        .find(|condition| text(condition, "/type") == Some("Progressing"))?;
     let last: Timestamp = text(progressing, "/lastUpdateTime")?.parse().ok()?;
     let seconds = data.pointer("/spec/progressDeadlineSeconds").and_then(Value::as_i64);
-    last.checked_add(seconds.map_or(PROGRESS_DEADLINE, SignedDuration::from_secs)).ok()
+    last.checked_add(seconds.map_or(PROGRESS_DEADLINE, SignedDuration::from_secs))
+        .ok()
 }
 
 /// Without a progress deadline a rollout counts for as long as the default one, from when we first saw it.
 pub fn deadline_of(rollout: Rollout, first_seen: Timestamp) -> Rollout {
     match rollout {
-        Rollout::Updating { updated, replicas, until: None } => {
-            Rollout::Updating { updated, replicas, until: first_seen.checked_add(PROGRESS_DEADLINE).ok() }
-        }
+        Rollout::Updating {
+            updated,
+            replicas,
+            until: None,
+        } => Rollout::Updating {
+            updated,
+            replicas,
+            until: first_seen.checked_add(PROGRESS_DEADLINE).ok(),
+        },
         Rollout::Updating { .. } | Rollout::GenerationLags => rollout,
     }
 }
@@ -180,7 +203,10 @@ fn last_set_by(managers: &[ManagedFieldsEntry]) -> Option<String> {
 }
 
 fn owns_replicas(entry: &ManagedFieldsEntry) -> bool {
-    entry.fields_v1.as_ref().is_some_and(|fields| fields.0.pointer("/f:spec/f:replicas").is_some())
+    entry
+        .fields_v1
+        .as_ref()
+        .is_some_and(|fields| fields.0.pointer("/f:spec/f:replicas").is_some())
 }
 
 #[cfg(test)]

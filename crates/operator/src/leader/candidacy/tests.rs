@@ -72,13 +72,18 @@ fn verdict(sights: &[Option<Lease>]) -> Verdict {
         Step::Wait(until) => {
             assert_eq!(sighting.step(until), Step::Take(Handover::TakenOver));
             let wait = until.since(now);
-            assert_eq!(sighting.step(now.plus(wait - Duration::from_nanos(1))), Step::Wait(until));
+            assert_eq!(
+                sighting.step(now.plus(wait - Duration::from_nanos(1))),
+                Step::Wait(until)
+            );
             Verdict::After(wait.as_secs())
         }
     }
 }
 
-const RELEASED: Handover = Handover::Released { at: Timestamp::UNIX_EPOCH };
+const RELEASED: Handover = Handover::Released {
+    at: Timestamp::UNIX_EPOCH,
+};
 
 #[rstest]
 #[case::missing(&[None], Verdict::Creates)]
@@ -117,7 +122,10 @@ fn the_other_side_s_clock_is_not_looked_at() {
     let mut future = named(1, "a", 30);
     let renewed = |lease: &mut Lease, at| lease.spec.as_mut().unwrap().renew_time = Some(MicroTime(at));
     renewed(&mut ancient, Timestamp::UNIX_EPOCH);
-    renewed(&mut future, Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1_000_000));
+    renewed(
+        &mut future,
+        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1_000_000),
+    );
     assert_eq!(verdict(&[Some(ancient)]), verdict(&[Some(future)]));
 }
 

@@ -138,7 +138,10 @@ impl Server {
             "LIST" => {
                 let items: Vec<_> = self.lease().into_iter().collect();
                 let version = self.version.borrow().to_string();
-                respond(StatusCode::OK, &json!({"metadata": {"resourceVersion": version}, "items": items}))
+                respond(
+                    StatusCode::OK,
+                    &json!({"metadata": {"resourceVersion": version}, "items": items}),
+                )
             }
             "GET" => self.lease().map_or_else(
                 || refuse(StatusCode::NOT_FOUND, "NotFound"),
@@ -186,7 +189,10 @@ impl Server {
     }
 
     fn watch(&self, query: &str, network: &Network) -> Response<Body> {
-        let version = query.split('&').find_map(|part| part.strip_prefix("resourceVersion=")).unwrap();
+        let version = query
+            .split('&')
+            .find_map(|part| part.strip_prefix("resourceVersion="))
+            .unwrap();
         let from: u64 = version.parse().unwrap();
         let (server, network) = (self.clone(), network.clone());
         let events = stream::unfold(from, move |seen| {
@@ -215,6 +221,7 @@ fn respond(status: StatusCode, body: &Value) -> Response<Body> {
 }
 
 fn refuse(status: StatusCode, reason: &str) -> Response<Body> {
-    let body = json!({"kind": "Status", "status": "Failure", "reason": reason, "message": reason, "code": status.as_u16()});
+    let body =
+        json!({"kind": "Status", "status": "Failure", "reason": reason, "message": reason, "code": status.as_u16()});
     respond(status, &body)
 }

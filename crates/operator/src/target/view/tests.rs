@@ -23,7 +23,10 @@ fn view(kind: &str, data: Value) -> TargetView {
 #[case("ReplicaSet")]
 fn a_built_in_kind_without_a_count_has_one_replica_and_none_ready(#[case] kind: &str) {
     let view = view(kind, json!({"spec": {}, "status": {"observedGeneration": 2}}));
-    assert_eq!((view.replicas, view.ready), (Some(Replicas::new(1)), Some(Replicas::ZERO)));
+    assert_eq!(
+        (view.replicas, view.ready),
+        (Some(Replicas::new(1)), Some(Replicas::ZERO))
+    );
 }
 
 #[test]
@@ -42,7 +45,10 @@ fn a_custom_resource_that_tells_its_ready_replicas_is_believed() {
 
 #[test]
 fn r18_a_generation_that_the_controller_has_not_seen_is_a_rollout() {
-    let view = view("Deployment", json!({"spec": {"replicas": 1}, "status": {"observedGeneration": 1}}));
+    let view = view(
+        "Deployment",
+        json!({"spec": {"replicas": 1}, "status": {"observedGeneration": 1}}),
+    );
     assert_eq!(view.rollout, Some(Rollout::GenerationLags));
 }
 
@@ -57,7 +63,11 @@ fn r18_a_deployment_rolls_out_until_its_progress_deadline() {
         },
     });
     let until: Timestamp = "2026-11-22T12:01:00Z".parse().unwrap();
-    let rollout = Rollout::Updating { updated: Replicas::new(1), replicas: Replicas::new(4), until: Some(until) };
+    let rollout = Rollout::Updating {
+        updated: Replicas::new(1),
+        replicas: Replicas::new(4),
+        until: Some(until),
+    };
     assert_eq!(view("Deployment", data).rollout, Some(rollout));
 }
 
@@ -92,8 +102,14 @@ fn r18_a_stateful_set_rolls_out_while_it_has_two_revisions(
 #[test]
 fn r18_without_a_progress_deadline_the_default_one_counts_from_first_sight() {
     let seen: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
-    let rollout = Rollout::Updating { updated: Replicas::ZERO, replicas: Replicas::new(1), until: None };
-    let Rollout::Updating { until, .. } = deadline_of(rollout, seen) else { panic!("it became another rollout") };
+    let rollout = Rollout::Updating {
+        updated: Replicas::ZERO,
+        replicas: Replicas::new(1),
+        until: None,
+    };
+    let Rollout::Updating { until, .. } = deadline_of(rollout, seen) else {
+        panic!("it became another rollout")
+    };
     assert_eq!(until, Some("2026-11-22T12:10:00Z".parse().unwrap()));
 }
 
@@ -105,7 +121,10 @@ fn manager(name: &str, operation: &str, fields: Value, time: &str) -> Value {
 }
 
 fn managed(managers: &[Value]) -> TargetView {
-    let mut object = object("Deployment", json!({"spec": {"replicas": 3}, "status": {"observedGeneration": 2}}));
+    let mut object = object(
+        "Deployment",
+        json!({"spec": {"replicas": 3}, "status": {"observedGeneration": 2}}),
+    );
     object.metadata.managed_fields = Some(serde_json::from_value(json!(managers)).unwrap());
     TargetView::of(&object, Shape::Deployment).unwrap()
 }
@@ -115,10 +134,21 @@ fn r22_an_apply_manager_of_the_count_is_named_and_we_are_not() {
     let replicas = json!({"f:spec": {"f:replicas": {}}});
     let template = json!({"f:spec": {"f:template": {}}});
     let early = "2026-11-22T12:00:00Z";
-    assert_eq!(managed(&[manager("argocd", "Apply", replicas.clone(), early)]).applied_by.as_deref(), Some("argocd"));
+    assert_eq!(
+        managed(&[manager("argocd", "Apply", replicas.clone(), early)])
+            .applied_by
+            .as_deref(),
+        Some("argocd")
+    );
     assert_eq!(managed(&[manager("argocd", "Apply", template, early)]).applied_by, None);
-    assert_eq!(managed(&[manager("kubectl-edit", "Update", replicas.clone(), early)]).applied_by, None);
-    assert_eq!(managed(&[manager(FIELD_MANAGER, "Apply", replicas, early)]).applied_by, None);
+    assert_eq!(
+        managed(&[manager("kubectl-edit", "Update", replicas.clone(), early)]).applied_by,
+        None
+    );
+    assert_eq!(
+        managed(&[manager(FIELD_MANAGER, "Apply", replicas, early)]).applied_by,
+        None
+    );
 }
 
 #[test]
@@ -135,12 +165,16 @@ fn r22_the_last_other_manager_of_the_count_is_known() {
 #[test]
 fn a_controller_that_owns_the_target_is_known_and_a_mere_owner_is_not() {
     let mut owned = object("ReplicaSet", json!({"spec": {"replicas": 1}}));
-    let owner = |controller: bool| {
-        json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "u-2", "controller": controller}])
-    };
+    let owner = |controller: bool| json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "u-2", "controller": controller}]);
     owned.metadata.owner_references = Some(serde_json::from_value(owner(true)).unwrap());
     let view = TargetView::of(&owned, Shape::ReplicaSet).unwrap();
-    assert_eq!(view.owner, Some(Owner { kind: "Deployment".to_owned(), name: "web".to_owned() }));
+    assert_eq!(
+        view.owner,
+        Some(Owner {
+            kind: "Deployment".to_owned(),
+            name: "web".to_owned()
+        })
+    );
     owned.metadata.owner_references = Some(serde_json::from_value(owner(false)).unwrap());
     assert_eq!(TargetView::of(&owned, Shape::ReplicaSet).unwrap().owner, None);
 }

@@ -1,0 +1,311 @@
+use std::time::Duration;
+
+use autoscaler_core::{
+    Continuity, Evidence, Failure, FailureClass, MetricReading, Observation, Quantity, Reading, Replicas, Standing,
+    decide,
+};
+
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use rstest::rstest;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::*;
+use crate::args::MaxMode;
+use crate::reconcile::observe::Seen;
+use crate::subject::Snapshot;
+use crate::target::TargetView;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_795_348_800 + seconds).unwrap()
+}
+
+/// An autoscaler with a target of 100 per replica on `load`, 1 to 10 replicas, and `more` in its spec.
+fn subject(more: &Value) -> Subject {
+    let mut spec = json!({
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+        "minReplicas": 1, "maxReplicas": 10, "intervalSeconds": 15, "mode": "Active",
+        "metrics": [{"name": "load", "prometheus": {"query": "sum(load)"}, "target": {"averageValue": 100}}],
+    });
+    let fields = more.as_object().unwrap().clone();
+    spec.as_object_mut().unwrap().extend(fields);
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
+        "metricautoscaler.dev",
+        "v1alpha1",
+        "MetricAutoscaler",
+    ));
+    let mut object = DynamicObject::new("web", &resource)
+        .within("default")
+        .data(json!({ "spec": spec }));
+    object.metadata.uid = Some("u-1".to_owned());
+    object.metadata.resource_version = Some("1".to_owned());
+    object.metadata.generation = Some(1);
+    let (_, receiver) = watch::channel(std::sync::Arc::new(Snapshot::of(&object).unwrap()));
+    let mut subject = Subject::resume(receiver, Duration::from_secs(5), Continuity::Unbroken, at(0));
+    subject.history.last_replicas = Some(Replicas::new(3));
+    subject.history.acting = true;
+    subject
+}
+
+fn fresh(value: &str) -> Reading {
+    Reading::Fresh {
+        value: value.parse::<Quantity>().unwrap(),
+        evidence: Evidence::Probed,
+    }
+}
+
+fn target() -> TargetView {
+    TargetView {
+        uid: "t-1".to_owned(),
+        resource_version: "1".to_owned(),
+        replicas: Some(Replicas::new(3)),
+        ready: Some(Replicas::new(3)),
+        rollout: None,
+        owner: None,
+        applied_by: None,
+        last_set_by: Some("kubectl".to_owned()),
+        terminating: false,
+    }
+}
+
+/// One evaluation of a target with three replicas.
+fn decided(subject: &mut Subject, reading: Reading, now: Timestamp) -> Box<Decided> {
+    let prepared = subject.prepared.clone().unwrap();
+    let mode = subject.mode(MaxMode::Active);
+    let standing = if mode == EffectiveMode::Active {
+        Standing::Acts
+    } else {
+        Standing::Reports
+    };
+    let observation = Observation {
+        replicas: Replicas::new(3),
+        ready: Some(Replicas::new(3)),
+        rollout: None,
+        readings: vec![MetricReading {
+            name: "load".to_owned(),
+            reading,
+        }],
+        clock_skew: None,
+        standing,
+    };
+    let decision = decide(&prepared.policy, &observation, &subject.history, now);
+    subject.history = decision.history.clone();
+    let reference = subject.snapshot.autoscaler().unwrap().spec.scale_target_ref.clone();
+    let namespace = "default".to_owned();
+    let seen = Seen {
+        observation,
+        target: target(),
+        reference,
+        namespace,
+        prepared,
+        mode,
+        now,
+    };
+    Box::new(Decided { decision, seen })
+}
+
+fn reason_of(status: &MetricAutoscalerStatus, condition: &str) -> (String, String) {
+    let found = status.conditions.iter().find(|found| found.type_ == condition).unwrap();
+    (found.status.clone(), found.reason.clone())
+}
+
+fn pair(status: &str, reason: &str) -> (String, String) {
+    (status.to_owned(), reason.to_owned())
+}
+
+#[test]
+fn a_steady_target_is_ready_and_says_why_it_stays() {
+    let mut subject = subject(&json!({}));
+    let acted = Acted::Held(decided(&mut subject, fresh("300"), at(1)));
+    let status = after(&subject, &acted, at(1));
+    assert_eq!(reason_of(&status, "Ready"), pair("True", "ValidMetricFound"));
+    assert_eq!(reason_of(&status, "ScalingActive"), pair("True", "ValidMetricFound"));
+    assert_eq!(reason_of(&status, "AbleToScale"), pair("True", "ReadyForNewScale"));
+    assert_eq!(
+        reason_of(&status, "ScalingLimited"),
+        pair("False", "DesiredWithinRange")
+    );
+    assert_eq!(
+        status.summary.as_deref(),
+        Some("holding at 3: load is 100 per replica, target 100, within tolerance")
+    );
+    assert_eq!(status.targets.as_deref(), Some("100/100 (avg)"));
+    assert_eq!((status.current_replicas, status.desired_replicas), (Some(3), Some(3)));
+    assert_eq!(status.next_change_time, None);
+}
+
+#[test]
+fn a_growth_is_told_with_its_numbers_and_stays_readable_afterwards() {
+    let mut subject = subject(&json!({}));
+    let (from, to) = (Replicas::new(3), Replicas::new(6));
+    let acted = Acted::Scaled {
+        decided: decided(&mut subject, fresh("600"), at(1)),
+        from,
+        to,
+    };
+    let status = after(&subject, &acted, at(1));
+    assert_eq!(reason_of(&status, "AbleToScale"), pair("True", "SucceededRescale"));
+    assert_eq!(
+        status.decisions,
+        ["2026-11-22T12:00:01Z 3 -> 6: load is 200 per replica, target 100, asks for 6"]
+    );
+    assert_eq!(status.last_scale_time, Some(time(at(1))));
+
+    subject.written = status;
+    let held = Acted::Held(decided(&mut subject, fresh("300"), at(16)));
+    let next = after(&subject, &held, at(16));
+    assert_eq!(reason_of(&next, "AbleToScale"), pair("True", "SucceededRescale"));
+    assert_eq!(next.last_scale_time, Some(time(at(1))));
+}
+
+#[test]
+fn a_metric_that_blocks_shrinking_is_named_with_its_time() {
+    let mut subject = subject(&json!({}));
+    let reading = Reading::Failed(Failure {
+        class: FailureClass::Unavailable,
+        status: Some(503),
+    });
+    let acted = Acted::Held(decided(&mut subject, reading, at(1)));
+    let status = after(&subject, &acted, at(1));
+    assert_eq!(reason_of(&status, "Ready"), pair("False", "SourceUnavailable"));
+    assert_eq!(
+        reason_of(&status, "ScalingLimited"),
+        pair("True", "ShrinkBlockedByMetric")
+    );
+    let metric = &status.current_metrics[0];
+    assert_eq!(metric.reading, "Failed");
+    assert_eq!(metric.reason.as_deref(), Some("cannot be read: unavailable (HTTP 503)"));
+    assert_eq!(metric.since, Some(time(at(1))));
+    assert_eq!(status.targets.as_deref(), Some("<Failed>/100 (avg)"));
+}
+
+#[rstest]
+#[case(json!({"maxReplicas": 4}), "900", "TooManyReplicas")]
+#[case(json!({"minReplicas": 3}), "0", "TooFewReplicas")]
+#[case(json!({"behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}]}}}), "900", "ScaleUpLimit")]
+#[case(json!({"behavior": {"scaleUp": {"selectPolicy": "Disabled", "policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}]}}}), "900", "ScaleUpLimit")]
+fn what_limits_the_size_is_a_reason(#[case] more: Value, #[case] load: &str, #[case] reason: &str) {
+    let mut subject = subject(&more);
+    let acted = Acted::Held(decided(&mut subject, fresh(load), at(1)));
+    assert_eq!(
+        reason_of(&after(&subject, &acted, at(1)), "ScalingLimited"),
+        pair("True", reason)
+    );
+}
+
+#[test]
+fn a_window_is_told_by_able_to_scale_and_the_time_of_the_next_change() {
+    let mut subject = subject(&json!({}));
+    let _ = decided(&mut subject, fresh("300"), at(1));
+    let acted = Acted::Held(decided(&mut subject, fresh("100"), at(61)));
+    let status = after(&subject, &acted, at(61));
+    assert_eq!(reason_of(&status, "AbleToScale"), pair("True", "ScaleDownStabilized"));
+    assert_eq!(
+        reason_of(&status, "ScalingLimited"),
+        pair("False", "DesiredWithinRange")
+    );
+    assert_eq!(status.next_change_time, Some(time(at(301))));
+}
+
+#[test]
+fn a_dry_run_reports_once_what_it_would_do() {
+    let mut subject = subject(&json!({"mode": "DryRun"}));
+    let acted = Acted::Held(decided(&mut subject, fresh("600"), at(1)));
+    let status = after(&subject, &acted, at(1));
+    assert_eq!(reason_of(&status, "Ready"), pair("True", "DryRun"));
+    assert_eq!((status.current_replicas, status.desired_replicas), (Some(3), Some(6)));
+    assert_eq!(status.decisions.len(), 1);
+    subject.written = status;
+    let again = Acted::Held(decided(&mut subject, fresh("600"), at(16)));
+    assert_eq!(after(&subject, &again, at(16)).decisions.len(), 1);
+}
+
+#[test]
+fn a_change_by_somebody_else_is_a_line_that_names_them() {
+    let mut subject = subject(&json!({}));
+    subject.history.last_replicas = Some(Replicas::new(5));
+    let acted = Acted::Held(decided(&mut subject, fresh("300"), at(1)));
+    let status = after(&subject, &acted, at(1));
+    assert_eq!(
+        status.decisions,
+        ["2026-11-22T12:00:01Z 5 -> 3 by somebody else (kubectl)"]
+    );
+}
+
+#[rstest]
+#[case("TargetConflict", "False", "False", "False")]
+#[case("InvalidSpec", "False", "False", "Unknown")]
+#[case("Paused", "True", "False", "Unknown")]
+fn what_stands_in_the_way_shows_in_the_conditions_it_concerns(
+    #[case] reason: &'static str,
+    #[case] ready: &str,
+    #[case] active: &str,
+    #[case] able: &str,
+) {
+    let subject = subject(&json!({}));
+    let blocked = Blocked {
+        reason,
+        message: "told".to_owned(),
+        target: None,
+        now: at(1),
+    };
+    let status = after(&subject, &Acted::Blocked(Box::new(blocked)), at(1));
+    let found = ["Ready", "ScalingActive", "AbleToScale"].map(|condition| reason_of(&status, condition).0);
+    assert_eq!(found, [ready, active, able]);
+    assert_eq!(status.summary.as_deref(), Some("told"));
+}
+
+#[test]
+fn r21_only_what_is_new_is_worth_a_write() {
+    let mut subject = subject(&json!({}));
+    let first = Acted::Held(decided(&mut subject, fresh("300"), at(1)));
+    let written = after(&subject, &first, at(1));
+    assert!(is_material(&MetricAutoscalerStatus::default(), &written, at(1)));
+    subject.written = written.clone();
+    let evaluate = |subject: &mut Subject, load: &str, now: Timestamp| {
+        let acted = Acted::Held(decided(subject, fresh(load), now));
+        after(subject, &acted, now)
+    };
+    // Noise within a tenth of what is written, for however long.
+    for tick in 1..=40 {
+        let now = at(1 + tick * 15);
+        let noise = evaluate(&mut subject, if tick % 2 == 0 { "315" } else { "290" }, now);
+        assert!(!is_material(&written, &noise, now), "{noise:#?}");
+    }
+    // A move of more than a tenth, but only once the written value is a minute old.
+    let mut moved = written.clone();
+    moved.current_metrics[0].value = Some("120".to_owned());
+    assert!(!is_material(&written, &moved, at(30)));
+    assert!(is_material(&written, &moved, at(61)));
+    // Another class of reading, at once.
+    let failed = Reading::Failed(Failure::of(FailureClass::Timeout));
+    let acted = Acted::Held(decided(&mut subject, failed, at(616)));
+    assert!(is_material(&written, &after(&subject, &acted, at(616)), at(616)));
+}
+
+#[test]
+fn an_interval_below_the_minimum_is_clamped_and_said_so() {
+    let mut subject = subject(&json!({"intervalSeconds": 1}));
+    assert_eq!(subject.interval(), Duration::from_secs(5));
+    let acted = Acted::Held(decided(&mut subject, fresh("300"), at(1)));
+    let summary = after(&subject, &acted, at(1)).summary.unwrap();
+    assert!(
+        summary.ends_with("; intervalSeconds is below the operator's minimum: evaluated every 5 s"),
+        "{summary}"
+    );
+}
+
+#[test]
+fn the_status_always_fits_its_schema() {
+    let mut subject = subject(&json!({}));
+    subject.written.decisions = vec!["x".repeat(4000); 9];
+    let (from, to) = (Replicas::new(3), Replicas::new(6));
+    let acted = Acted::Scaled {
+        decided: decided(&mut subject, fresh("600"), at(1)),
+        from,
+        to,
+    };
+    let status = after(&subject, &acted, at(1));
+    assert!(status.decisions.len() <= MAX_DECISIONS);
+    assert!(status.summary.unwrap().chars().count() <= MAX_SUMMARY);
+}
