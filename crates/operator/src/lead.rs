@@ -62,9 +62,12 @@ pub async fn lead(process: Process, term: Term, stop: CancellationToken) -> Stop
     };
     let vitals = Arc::new(Vitals::default());
     let (synced, paced) = (vitals.clone(), vitals.clone());
-    let _ready = ready.add("autoscalers", move || match synced.is_synced() {
-        true => Ok(()),
-        false => Err("the first list of autoscalers has not arrived".to_owned()),
+    let _ready = ready.add("autoscalers", move || {
+        if synced.is_synced() {
+            Ok(())
+        } else {
+            Err("the first list of autoscalers has not arrived".to_owned())
+        }
     });
     let _healthy = health.add("evaluations", move || match paced.most_overdue(&clock) {
         None => Ok(()),

@@ -23,10 +23,10 @@ const ATTEMPTS: usize = 3;
 pub async fn reconcile(context: &Context, subject: &mut Subject, stop: &CancellationToken) -> EvaluationOutcome {
     for attempt in 1..=ATTEMPTS {
         subject.catch_up();
-        let planned = stop.run_until_cancelled(async {
+        let planned = stop.run_until_cancelled(Box::pin(async {
             let observed = observe::observe(context, subject).await;
             decide::decide(context, subject, observed).await
-        });
+        }));
         let Some(plan) = planned.await else {
             return EvaluationOutcome::Abandoned;
         };

@@ -16,7 +16,7 @@ use crate::gate::Gate;
 use crate::mirror::{Listing, Mirror};
 
 /// KEDA may be installed after us: how often we look.
-const LOOK_FOR_KEDA: Duration = Duration::from_secs(300);
+const LOOK_FOR_KEDA: Duration = Duration::from_mins(5);
 
 /// How long a first evaluation waits to learn of rivals.
 const FIRST_LIST: Duration = Duration::from_secs(10);

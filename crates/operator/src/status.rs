@@ -82,9 +82,8 @@ pub fn summary(decided: &Decided) -> String {
     }
     if decided.seen.prepared.clamped {
         let seconds = decided.seen.prepared.interval.as_secs_f32();
-        text.push_str(&format!(
-            "; intervalSeconds is below the operator's minimum: evaluated every {seconds} s"
-        ));
+        let note = format!("; intervalSeconds is below the operator's minimum: evaluated every {seconds} s");
+        text.push_str(&note);
     }
     text
 }

@@ -264,7 +264,7 @@ impl Subject {
 
     /// How often it is evaluated.
     pub fn interval(&self) -> Duration {
-        const UNUSABLE: Duration = Duration::from_secs(60);
+        const UNUSABLE: Duration = Duration::from_mins(1);
         self.prepared.as_ref().map_or(UNUSABLE, |prepared| prepared.interval)
     }
 

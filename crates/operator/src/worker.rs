@@ -17,7 +17,7 @@ use crate::reconcile::reconcile;
 use crate::subject::Subject;
 
 /// Longest pause after panics.
-const LONGEST_QUARANTINE: Duration = Duration::from_secs(300);
+const LONGEST_QUARANTINE: Duration = Duration::from_mins(5);
 
 /// See the module. Returns whether the last status was accepted.
 pub async fn run(context: Context, subject: Subject, pace: Arc<Pace>, stop: CancellationToken) -> bool {
@@ -53,7 +53,8 @@ async fn look_after(context: &Context, mut subject: Subject, pace: &Pace, stop: 
 /// One evaluation, with its panics caught. At the end of the term it is abandoned where nothing has been written yet.
 async fn evaluate(context: &Context, subject: &mut Subject, stop: &CancellationToken, lateness: Duration) {
     let began = context.clock.boot();
-    let evaluation = AssertUnwindSafe(reconcile(context, subject, stop)).catch_unwind();
+    // Boxed, so that an autoscaler at rest costs a timer and not the state of an evaluation.
+    let evaluation = AssertUnwindSafe(Box::pin(reconcile(context, subject, stop))).catch_unwind();
     let outcome = match evaluation.await {
         Ok(outcome) => {
             subject.panics = 0;

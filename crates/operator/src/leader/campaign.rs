@@ -32,7 +32,10 @@ impl Elector {
     /// Keeps what the API server showed.
     pub(super) fn note(&mut self, lease: Option<Lease>) {
         self.contact.beat();
-        self.attempted = self.attempted.take().filter(|(hold, _)| self.may_have_begun(hold, lease.as_ref()));
+        self.attempted = self
+            .attempted
+            .take()
+            .filter(|(hold, _)| self.may_have_begun(hold, lease.as_ref()));
         let (own, now) = (self.settings.timing.lease(), self.clock.boot());
         self.sighting = Some(match self.sighting.take() {
             Some(sighting) => sighting.then(lease, own, now),

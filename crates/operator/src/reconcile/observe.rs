@@ -92,13 +92,12 @@ async fn seen(context: &Context, subject: &mut Subject, now: Timestamp) -> Resul
     subject.belongs_to(&target.uid);
     sole_writer(context, subject, &reference, &target, mode, now).await?;
 
-    let rollout = match target.rollout {
-        Some(rollout) => Some(deadline_of(rollout, *subject.rollout_since.get_or_insert(now))),
-        None => {
-            subject.rollout_since = None;
-            None
-        }
-    };
+    if target.rollout.is_none() {
+        subject.rollout_since = None;
+    }
+    let rollout = target
+        .rollout
+        .map(|rollout| deadline_of(rollout, *subject.rollout_since.get_or_insert(now)));
     let deadline = Instant::now() + query_time(context, prepared.interval);
     let readings = join_all(prepared.metrics.iter().map(|metric| read(context, metric, deadline))).await;
     let observation = Observation {

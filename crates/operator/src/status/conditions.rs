@@ -225,7 +225,7 @@ fn scaling_limited(decided: &Decided) -> Finding {
     if let Some(finding) = corrected(decision) {
         return finding;
     }
-    if let Some(step) = decision.metrics().find(awaits_replicas) {
+    if let Some(step) = decision.metrics().find(|step| awaits_replicas(step)) {
         return (Status::True, reason::AWAITING_REPLICAS, explain::metric(step));
     }
     let message = match decision.merged() {
@@ -245,7 +245,7 @@ fn blocked_by_metrics(decision: &Decision) -> Option<String> {
     (!blocking.is_empty()).then(|| blocking.join("; "))
 }
 
-fn awaits_replicas(step: &&MetricStep) -> bool {
+fn awaits_replicas(step: &MetricStep) -> bool {
     step.proposal
         .is_some_and(|proposal| proposal.basis == Basis::AwaitsReplicas)
 }

@@ -51,7 +51,7 @@ pub enum Shape {
     Deployment,
     /// `apps` StatefulSet.
     StatefulSet,
-    /// `apps` ReplicaSet, and ReplicationController.
+    /// `apps` `ReplicaSet`, and `ReplicationController`.
     ReplicaSet,
     /// Anything else: only the scale is known, and no rollout is assumed (R18).
     Custom,

@@ -165,8 +165,8 @@ fn r22_the_last_other_manager_of_the_count_is_known() {
 #[test]
 fn a_controller_that_owns_the_target_is_known_and_a_mere_owner_is_not() {
     let mut owned = object("ReplicaSet", json!({"spec": {"replicas": 1}}));
-    let owner = |controller: bool| json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "u-2", "controller": controller}]);
-    owned.metadata.owner_references = Some(serde_json::from_value(owner(true)).unwrap());
+    let controlled_by = |controller: bool| json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "u-2", "controller": controller}]);
+    owned.metadata.owner_references = Some(serde_json::from_value(controlled_by(true)).unwrap());
     let view = TargetView::of(&owned, Shape::ReplicaSet).unwrap();
     assert_eq!(
         view.owner,
@@ -175,6 +175,6 @@ fn a_controller_that_owns_the_target_is_known_and_a_mere_owner_is_not() {
             name: "web".to_owned()
         })
     );
-    owned.metadata.owner_references = Some(serde_json::from_value(owner(false)).unwrap());
+    owned.metadata.owner_references = Some(serde_json::from_value(controlled_by(false)).unwrap());
     assert_eq!(TargetView::of(&owned, Shape::ReplicaSet).unwrap().owner, None);
 }
