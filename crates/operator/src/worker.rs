@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use autoscaler_api::conditions::reason;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +14,10 @@ use crate::clock::BootTime;
 use crate::context::Context;
 use crate::metrics::{EvaluationOutcome, ObjectName};
 use crate::pace::Pace;
+use crate::reconcile::act::Acted;
+use crate::reconcile::observe::Blocked;
 use crate::reconcile::reconcile;
+use crate::reconcile::report::report;
 use crate::subject::Subject;
 
 /// Longest pause after panics.
@@ -55,21 +59,33 @@ async fn evaluate(context: &Context, subject: &mut Subject, stop: &CancellationT
     let began = context.clock.boot();
     // Boxed, so that an autoscaler at rest costs a timer and not the state of an evaluation.
     let evaluation = AssertUnwindSafe(Box::pin(reconcile(context, subject, stop))).catch_unwind();
-    let outcome = match evaluation.await {
-        Ok(outcome) => {
-            subject.panics = 0;
-            outcome
-        }
-        Err(_) => {
-            subject.panics += 1;
-            let (namespace, name, panics) = (&subject.snapshot.namespace, &subject.snapshot.name, subject.panics);
-            tracing::error!(%namespace, %name, panics, "an evaluation panicked; the object is quarantined for a while");
-            EvaluationOutcome::Panicked
-        }
-    };
+    let outcome = evaluation.await.unwrap_or(EvaluationOutcome::Panicked);
+    if outcome == EvaluationOutcome::Panicked {
+        quarantine(context, subject).await;
+    } else {
+        subject.panics = 0;
+    }
     context
         .metrics
         .evaluated(outcome, lateness, context.clock.boot().since(began));
+}
+
+/// Says so in log and status, and makes the next evaluation wait longer.
+async fn quarantine(context: &Context, subject: &mut Subject) {
+    subject.panics += 1;
+    let (namespace, name, panics) = (&subject.snapshot.namespace, &subject.snapshot.name, subject.panics);
+    tracing::error!(%namespace, %name, panics, "an evaluation panicked; the object is quarantined for a while");
+    let message = "the operator failed on this object; its log has the place in the code".to_owned();
+    let now = context.clock.now();
+    let blocked = Blocked {
+        reason: reason::INTERNAL_ERROR,
+        message,
+        target: None,
+        now,
+    };
+    // What panicked may be the report itself.
+    let report = AssertUnwindSafe(report(context, subject, Acted::Blocked(Box::new(blocked)))).catch_unwind();
+    drop(report.await);
 }
 
 /// When to evaluate next: on the beat that all who ask the same question share, or later after panics.
