@@ -20,7 +20,6 @@ use kube::{Api, Client};
 use crate::clock::{BootTime, Clock};
 use crate::gate::Gate;
 use crate::metrics::{EventOutcome, Metrics};
-use crate::status::ConditionChange;
 use crate::subject::Snapshot;
 
 /// Events an object may have at once.
@@ -55,13 +54,13 @@ impl Happening {
         }
     }
 
-    /// A condition changed.
-    pub fn condition(change: &ConditionChange) -> Self {
+    /// A condition changed, for the better or not.
+    pub fn condition(good: bool, reason: String, message: String) -> Self {
         Self {
-            kind: if change.good { "Normal" } else { "Warning" },
-            reason: change.reason.clone(),
+            kind: if good { "Normal" } else { "Warning" },
+            reason,
             action: "Evaluate",
-            note: change.message.clone(),
+            note: message,
         }
     }
 }

@@ -17,7 +17,6 @@ pub mod pace;
 pub mod reconcile;
 pub mod rivals;
 pub mod run;
-pub mod status;
 pub mod subject;
 pub mod target;
 pub mod telemetry;

@@ -1,5 +1,7 @@
 //! Step 4: what was done becomes status, events, metrics and one line of log.
 
+pub mod status;
+
 use autoscaler_api::{GROUP, KIND, MetricAutoscalerStatus, VERSION};
 use autoscaler_core::explain;
 use jiff::Timestamp;
@@ -13,9 +15,9 @@ use crate::context::Context;
 use crate::events::Happening;
 use crate::gate::CallError;
 use crate::metrics::{EvaluationOutcome, Gauges, ObjectName};
-use crate::status::{self, ConditionChange, is_material};
 use crate::subject::Subject;
 use crate::target::FIELD_MANAGER;
+use status::{ConditionChange, is_material};
 
 /// Reports.
 pub async fn report(context: &Context, subject: &mut Subject, acted: Acted) -> EvaluationOutcome {
@@ -179,10 +181,9 @@ async fn tell(context: &Context, subject: &Subject, acted: &Acted, changes: &[Co
     let related = snapshot
         .autoscaler()
         .map(|autoscaler| &autoscaler.spec.scale_target_ref);
-    let mut happenings: Vec<Happening> = changes
-        .iter()
-        .filter(|change| change.is_news())
-        .map(Happening::condition)
+    let news = changes.iter().filter(|change| change.is_news());
+    let mut happenings: Vec<Happening> = news
+        .map(|change| Happening::condition(change.good, change.reason.clone(), change.message.clone()))
         .collect();
     if let Acted::Scaled { decided, from, to } = acted {
         happenings.push(Happening::rescaled(*from, *to, &status::why(&decided.decision)));
