@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use autoscaler_api::{MetricAutoscaler, MetricAutoscalerStatus};
@@ -14,6 +15,7 @@ use autoscaler_testkit::process::{Process, ProcessSpec};
 use autoscaler_testkit::prometheus::{Prometheus, PrometheusOptions};
 use autoscaler_testkit::wait::eventually;
 use k8s_openapi::api::autoscaling::v1::Scale;
+use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::json;
@@ -32,10 +34,12 @@ pub(crate) struct World {
     pub(crate) plane: &'static ControlPlane,
     pub(crate) namespace: String,
     pub(crate) client: kube::Client,
-    pub(crate) exporter: Exporter,
-    pub(crate) prometheus: &'static Prometheus,
-    pub(crate) proxy: FaultProxy,
-    directory: PathBuf,
+    pub(crate) exporter: Arc<Exporter>,
+    pub(crate) prometheus: Arc<Prometheus>,
+    pub(crate) proxy: Arc<FaultProxy>,
+    /// What operators are given as `--prometheus-url`: the proxy.
+    pub(crate) source: Option<String>,
+    pub(crate) directory: PathBuf,
 }
 
 /// A running operator.
@@ -45,28 +49,37 @@ pub(crate) struct Operator {
 }
 
 /// The Prometheus that all tests share; each sees its own series by their label `namespace`.
-async fn prometheus() -> &'static Prometheus {
-    static PROMETHEUS: OnceCell<Prometheus> = OnceCell::const_new();
-    PROMETHEUS
-        .get_or_init(|| async { Prometheus::start(PrometheusOptions::default()).await.unwrap() })
-        .await
+async fn prometheus() -> Arc<Prometheus> {
+    static PROMETHEUS: OnceCell<Arc<Prometheus>> = OnceCell::const_new();
+    let start = || async { Arc::new(Prometheus::start(PrometheusOptions::default()).await.unwrap()) };
+    PROMETHEUS.get_or_init(start).await.clone()
 }
 
 impl World {
     /// A fresh namespace with the operator's service account and rights in it, and an exporter under scrape.
     pub(crate) async fn new(name: &str) -> Self {
+        Self::over(name, prometheus().await).await
+    }
+
+    /// The same with a Prometheus of its own, to be killed or to know another past.
+    pub(crate) async fn with_prometheus(name: &str, options: PrometheusOptions) -> Self {
+        Self::over(name, Arc::new(Prometheus::start(options).await.unwrap())).await
+    }
+
+    async fn over(name: &str, prometheus: Arc<Prometheus>) -> Self {
         let plane = plane().await;
         let namespace = plane.namespace(name).await.unwrap();
-        let prometheus = prometheus().await;
-        let exporter = Exporter::start();
+        let exporter = Arc::new(Exporter::start());
         prometheus
             .add_target(&namespace, exporter.address(), &[("namespace", &namespace)])
             .unwrap();
         let directory = plane.directory().join(&namespace);
         std::fs::create_dir_all(&directory).unwrap();
+        let proxy = Arc::new(FaultProxy::start(prometheus.address()));
         let world = Self {
             client: plane.client_as_admin(),
-            proxy: FaultProxy::start(prometheus.address()),
+            source: Some(proxy.url()),
+            proxy,
             plane,
             namespace,
             exporter,
@@ -75,6 +88,20 @@ impl World {
         };
         world.grant_rights().await;
         world
+    }
+
+    /// The same world for another test, which needs a client of its own: connections die with the runtime that made them.
+    pub(crate) fn for_another_test(&self) -> Self {
+        Self {
+            plane: self.plane,
+            namespace: self.namespace.clone(),
+            client: self.plane.client_as_admin(),
+            exporter: self.exporter.clone(),
+            prometheus: self.prometheus.clone(),
+            proxy: self.proxy.clone(),
+            source: self.source.clone(),
+            directory: self.directory.clone(),
+        }
     }
 
     /// The files of `config/rbac`, with the namespace replaced: each test has leases and rights of its own.
@@ -136,7 +163,7 @@ impl World {
         let log = self.directory.join(format!("{name}.log"));
         let spec = ProcessSpec::new(name, operator_binary(), log)
             .args(["--kubeconfig", &kubeconfig.display().to_string()])
-            .args(["--prometheus-url", &self.proxy.url()])
+            .args(self.source.iter().flat_map(|url| ["--prometheus-url", url.as_str()]))
             .args(["--namespace", &self.namespace, "--lease-namespace", &self.namespace])
             .args(["--identity", name, "--listen-address", &address.to_string()])
             .args(["--min-interval", "1", "--lease-duration", "6", "--api-timeout", "2.5"])
@@ -297,6 +324,13 @@ impl World {
         .await
     }
 
+    /// The events about an autoscaler that have this reason.
+    pub(crate) async fn events(&self, name: &str, reason: &str) -> Vec<Event> {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        let selected = kube::api::ListParams::default().fields(&format!("regarding.name={name},reason={reason}"));
+        api.list(&selected).await.unwrap().items
+    }
+
     /// Edits an autoscaler by a merge patch.
     pub(crate) async fn edit(&self, name: &str, patch: serde_json::Value) {
         self.autoscalers()
@@ -330,6 +364,17 @@ impl Operator {
             .map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();
         Ok((status, answer.text().await.map_err(|error| error.to_string())?))
+    }
+
+    /// One of its own metrics, summed over the series that have `label` in them.
+    pub(crate) async fn metric(&self, name: &str, label: &str) -> f64 {
+        let (_, text) = self.get("/metrics").await.unwrap();
+        let fits = |line: &&str| line.split(['{', ' ']).next() == Some(name) && line.contains(label);
+        let values = text
+            .lines()
+            .filter(fits)
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        values.sum()
     }
 
     async fn readiness(&self) -> Result<(), String> {
