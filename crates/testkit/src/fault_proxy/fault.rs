@@ -13,6 +13,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 use crate::http_server::{BoxError, Reply, full, respond};
 
@@ -28,6 +29,8 @@ pub enum Fault {
     HangUp,
     /// It is passed on after so long.
     Slow(Duration),
+    /// It is passed on as soon as the gate is open.
+    Held(Gate),
     /// The answer is this, whatever it was: an HTML page with 200, a 503, …
     Respond {
         /// The HTTP status.
@@ -37,6 +40,8 @@ pub enum Fault {
         /// The body.
         body: String,
     },
+    /// The client is sent to this URL (302), as a proxy does that wants a log-in.
+    Redirect(String),
     /// The answer is this JSON, with status 200.
     Answer(Value),
     /// A well-formed vector of so many megabytes is streamed, without saying beforehand how long it is.
@@ -50,6 +55,28 @@ pub enum Fault {
     Warnings(Vec<String>),
     /// The real answer with these `infos` added.
     Infos(Vec<String>),
+}
+
+/// Where requests wait until a test lets them pass, so that something can be made to happen between two of them.
+#[derive(Debug, Clone)]
+pub struct Gate(watch::Sender<bool>);
+
+impl Gate {
+    /// A gate that is closed.
+    pub fn closed() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    /// Lets those who wait pass, and all who come later.
+    pub fn open(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Waits until it is open.
+    pub async fn pass(&self) {
+        // We hold the sender, so the only error there is, its end, cannot happen.
+        let _ = self.0.subscribe().wait_for(|open| *open).await;
+    }
 }
 
 impl Fault {
@@ -85,6 +112,10 @@ impl Fault {
                 tokio::time::sleep(delay).await;
                 forward(request, upstream).await
             }
+            Self::Held(gate) => {
+                gate.pass().await;
+                forward(request, upstream).await
+            }
             Self::Respond {
                 status,
                 content_type,
@@ -93,6 +124,7 @@ impl Fault {
                 let status = StatusCode::from_u16(status).expect("a test injects statuses that exist");
                 respond(status, &content_type, body)
             }
+            Self::Redirect(location) => redirect(&location),
             Self::Answer(value) => respond(StatusCode::OK, JSON, value.to_string()),
             Self::Huge { megabytes } => huge(megabytes, streamed),
             Self::Truncated(length) => truncate(request, upstream, length).await,
@@ -154,6 +186,13 @@ async fn truncate(request: Request<Full<Bytes>>, upstream: SocketAddr, length: u
         }
         Err(error) => bad_gateway(&error),
     }
+}
+
+fn redirect(location: &str) -> Reply {
+    let response = Response::builder()
+        .status(StatusCode::FOUND)
+        .header("location", location);
+    Reply::Send(response.body(full("")).expect("a test injects URLs"))
 }
 
 fn huge(megabytes: usize, streamed: &Arc<AtomicU64>) -> Reply {

@@ -155,3 +155,28 @@ async fn a_fault_can_be_for_some_queries_only_and_the_latest_that_applies_counts
     proxy.clear();
     assert!(ask(&proxy, "sum(load)").await.is_ok());
 }
+
+#[tokio::test]
+async fn a_redirect_leads_a_client_that_follows_it_elsewhere() {
+    let upstream = upstream();
+    let elsewhere = FaultProxy::start(upstream.address());
+    let proxy = FaultProxy::start(upstream.address());
+    proxy.inject(Fault::Redirect(format!("{}/elsewhere", elsewhere.url())));
+    ask(&proxy, "load").await.unwrap();
+    assert_eq!(elsewhere.requests()[0].path, "/elsewhere");
+}
+
+#[tokio::test]
+async fn what_is_held_passes_once_the_gate_is_open() {
+    let upstream = upstream();
+    let proxy = FaultProxy::start(upstream.address());
+    let gate = Gate::closed();
+    proxy.inject_for("held", Fault::Held(gate.clone()));
+    let held = ask(&proxy, "held");
+    tokio::pin!(held);
+    assert!(timeout(Duration::from_millis(100), &mut held).await.is_err());
+    assert!(ask(&proxy, "other").await.is_ok());
+    gate.open();
+    assert!(timeout(SOON, held).await.unwrap().is_ok());
+    assert!(ask(&proxy, "held").await.is_ok());
+}
