@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use crate::http_server::{Reply, serve};
 use crate::listener::Listener;
 
-pub use fault::Fault;
+pub use fault::{Fault, Gate};
 pub use request::Recorded;
 
 type Condition = Arc<dyn Fn(&Recorded) -> bool + Send + Sync>;
