@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
 
 mod admission;
+mod examples;
+mod faults;
+mod operator;
 mod scaling;
 mod shared;
 mod world;

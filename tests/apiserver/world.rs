@@ -1,7 +1,6 @@
 //! What one test acts in: a namespace of its own, an exporter, a Prometheus behind a proxy, and operators that run as a
 //! service account with exactly the rules of `config/rbac`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +9,6 @@ use autoscaler_api::{MetricAutoscaler, MetricAutoscalerStatus};
 use autoscaler_testkit::exporter::Exporter;
 use autoscaler_testkit::fault_proxy::FaultProxy;
 use autoscaler_testkit::plane::ControlPlane;
-use autoscaler_testkit::ports::free_address;
-use autoscaler_testkit::process::{Process, ProcessSpec};
 use autoscaler_testkit::prometheus::{Prometheus, PrometheusOptions};
 use autoscaler_testkit::wait::eventually;
 use k8s_openapi::api::autoscaling::v1::Scale;
@@ -21,10 +18,11 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
-use crate::shared::{operator_binary, plane, repository};
+pub(crate) use crate::operator::Operator;
+use crate::shared::{plane, repository};
 
 /// How long anything may take before the test gives up: generous, since the machine may be busy.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The name of the one metric that most tests use.
 pub(crate) const LOAD: &str = "load";
@@ -42,12 +40,6 @@ pub(crate) struct World {
     pub(crate) directory: PathBuf,
 }
 
-/// A running operator.
-pub(crate) struct Operator {
-    pub(crate) process: Process,
-    pub(crate) address: SocketAddr,
-}
-
 /// The Prometheus that all tests share; each sees its own series by their label `namespace`.
 async fn prometheus() -> Arc<Prometheus> {
     static PROMETHEUS: OnceCell<Arc<Prometheus>> = OnceCell::const_new();
@@ -58,16 +50,21 @@ async fn prometheus() -> Arc<Prometheus> {
 impl World {
     /// A fresh namespace with the operator's service account and rights in it, and an exporter under scrape.
     pub(crate) async fn new(name: &str) -> Self {
-        Self::over(name, prometheus().await).await
+        Self::over(plane().await, name, prometheus().await).await
+    }
+
+    /// The same on another plane.
+    pub(crate) async fn on(plane: &'static ControlPlane, name: &str) -> Self {
+        Self::over(plane, name, prometheus().await).await
     }
 
     /// The same with a Prometheus of its own, to be killed or to know another past.
     pub(crate) async fn with_prometheus(name: &str, options: PrometheusOptions) -> Self {
-        Self::over(name, Arc::new(Prometheus::start(options).await.unwrap())).await
+        let own = Arc::new(Prometheus::start(options).await.unwrap());
+        Self::over(plane().await, name, own).await
     }
 
-    async fn over(name: &str, prometheus: Arc<Prometheus>) -> Self {
-        let plane = plane().await;
+    async fn over(plane: &'static ControlPlane, name: &str, prometheus: Arc<Prometheus>) -> Self {
         let namespace = plane.namespace(name).await.unwrap();
         let exporter = Arc::new(Exporter::start());
         prometheus
@@ -128,52 +125,6 @@ impl World {
         self.plane.apply(&own(binding)).await.unwrap();
     }
 
-    /// Starts an operator for this namespace and waits until it leads.
-    pub(crate) async fn operator(&self) -> Operator {
-        self.operator_with("operator", &[]).await
-    }
-
-    /// The same with a name and further flags. A standby is ready too.
-    pub(crate) async fn operator_with(&self, name: &str, flags: &[&str]) -> Operator {
-        let operator = self.start_operator(name, flags).await;
-        operator
-            .process
-            .wait_ready(DEADLINE, || operator.readiness())
-            .await
-            .unwrap();
-        operator
-    }
-
-    /// The same without waiting.
-    pub(crate) async fn start_operator(&self, name: &str, flags: &[&str]) -> Operator {
-        let kubeconfig = self.directory.join(format!("{name}.kubeconfig"));
-        let lifetime = Duration::from_secs(3600);
-        let token = self
-            .plane
-            .service_account_token(&self.namespace, "metric-autoscaler", lifetime)
-            .await
-            .unwrap();
-        self.plane.write_kubeconfig(&kubeconfig, &token).unwrap();
-        self.spawn_operator(name, &kubeconfig, flags)
-    }
-
-    /// An operator with a kubeconfig of the test's choice.
-    pub(crate) fn spawn_operator(&self, name: &str, kubeconfig: &std::path::Path, flags: &[&str]) -> Operator {
-        let address = free_address();
-        let log = self.directory.join(format!("{name}.log"));
-        let spec = ProcessSpec::new(name, operator_binary(), log)
-            .args(["--kubeconfig", &kubeconfig.display().to_string()])
-            .args(self.source.iter().flat_map(|url| ["--prometheus-url", url.as_str()]))
-            .args(["--namespace", &self.namespace, "--lease-namespace", &self.namespace])
-            .args(["--identity", name, "--listen-address", &address.to_string()])
-            .args(["--min-interval", "1", "--lease-duration", "6", "--api-timeout", "2.5"])
-            .args(flags.iter().copied());
-        Operator {
-            process: Process::spawn(&spec).unwrap(),
-            address,
-        }
-    }
-
     /// The query of the metric that most tests use: one gauge of this namespace.
     pub(crate) fn load(&self) -> String {
         format!("sum({LOAD}{{namespace=\"{}\"}})", self.namespace)
@@ -224,7 +175,7 @@ impl World {
 
     /// An autoscaler with the given YAML below `scaleTargetRef`.
     pub(crate) async fn apply_autoscaler(&self, name: &str, kind: &str, target: &str, spec: &str) {
-        let api_version = if kind == "Broker" { "example.com/v1" } else { "apps/v1" };
+        let api_version = api_version(kind);
         let yaml = format!(
             "apiVersion: metricautoscaler.dev/v1alpha1\nkind: MetricAutoscaler\nmetadata: {{name: {name}, namespace: \
              {}}}\nspec:\n  scaleTargetRef: {{apiVersion: {api_version}, kind: {kind}, name: {target}}}\n{spec}",
@@ -235,11 +186,7 @@ impl World {
 
     /// The API of a kind in this namespace.
     pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
-        let (group, version) = if kind == "Broker" {
-            ("example.com", "v1")
-        } else {
-            ("apps", "v1")
-        };
+        let (group, version) = api_version(kind).split_once('/').unwrap_or(("", "v1"));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
     }
@@ -356,32 +303,12 @@ impl World {
     }
 }
 
-impl Operator {
-    /// The text behind one of its endpoints, with the HTTP status.
-    pub(crate) async fn get(&self, path: &str) -> Result<(u16, String), String> {
-        let answer = reqwest::get(format!("http://{}{path}", self.address))
-            .await
-            .map_err(|error| error.to_string())?;
-        let status = answer.status().as_u16();
-        Ok((status, answer.text().await.map_err(|error| error.to_string())?))
-    }
-
-    /// One of its own metrics, summed over the series that have `label` in them.
-    pub(crate) async fn metric(&self, name: &str, label: &str) -> f64 {
-        let (_, text) = self.get("/metrics").await.unwrap();
-        let fits = |line: &&str| line.split(['{', ' ']).next() == Some(name) && line.contains(label);
-        let values = text
-            .lines()
-            .filter(fits)
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-        values.sum()
-    }
-
-    async fn readiness(&self) -> Result<(), String> {
-        match self.get("/readyz").await? {
-            (200, _) => Ok(()),
-            (status, text) => Err(format!("{status}: {text}")),
-        }
+/// Where a kind belongs.
+fn api_version(kind: &str) -> &'static str {
+    match kind {
+        "Broker" => "example.com/v1",
+        "ConfigMap" => "v1",
+        _ => "apps/v1",
     }
 }
 
