@@ -92,8 +92,6 @@ pub struct Elector {
     watch: LeaseWatch,
     contact: Heartbeat,
     sighting: Option<Sighting>,
-    /// A term whose beginning had no answer: seen in the lease, it was ours.
-    attempted: Option<(Hold, Handover)>,
     held: Option<Held>,
     failures: u32,
 }
@@ -128,7 +126,6 @@ impl Elector {
             fence,
             settings,
             sighting: None,
-            attempted: None,
             held: None,
             failures: 0,
         }

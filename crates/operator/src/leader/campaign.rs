@@ -4,14 +4,14 @@ use k8s_openapi::api::coordination::v1::Lease;
 
 use super::candidacy::{Sighting, Step};
 use super::record::{self, Hold};
-use super::requests::{has_changed, is_unknown, report};
+use super::requests::{has_changed, report};
 use super::{Elector, Handover, Held, Term, pause};
 use crate::gate::CallError;
 
 impl Elector {
     pub(super) async fn campaign(&mut self) -> Term {
         loop {
-            match self.step() {
+            match self.sighting.as_ref().map(|sighting| sighting.step(self.clock.boot())) {
                 None => self.see().await,
                 Some(Step::Wait(until)) => {
                     // In short waits: tokio's clock stands still while the machine sleeps, and ours does not.
@@ -32,30 +32,11 @@ impl Elector {
     /// Keeps what the API server showed.
     pub(super) fn note(&mut self, lease: Option<Lease>) {
         self.contact.beat();
-        self.attempted = self
-            .attempted
-            .take()
-            .filter(|(hold, _)| self.may_have_begun(hold, lease.as_ref()));
         let (own, now) = (self.settings.timing.lease(), self.clock.boot());
         self.sighting = Some(match self.sighting.take() {
             Some(sighting) => sighting.then(lease, own, now),
             None => Sighting::first(lease, own, now),
         });
-    }
-
-    /// Whether a take-over without an answer may have been carried out: not once the lease has become something else, for
-    /// then the version that it was sent with is gone.
-    fn may_have_begun(&self, hold: &Hold, lease: Option<&Lease>) -> bool {
-        let before = self.sighting.as_ref().and_then(Sighting::lease);
-        before.map(record::version) == lease.map(record::version) || lease.is_some_and(|lease| hold.began(lease))
-    }
-
-    fn step(&self) -> Option<Step> {
-        let sighting = self.sighting.as_ref()?;
-        match (&self.attempted, sighting.lease()) {
-            (Some((hold, handover)), Some(lease)) if hold.began(lease) => Some(Step::Take(*handover)),
-            (Some(_) | None, _) => Some(sighting.step(self.clock.boot())),
-        }
     }
 
     async fn see(&mut self) {
@@ -82,12 +63,16 @@ impl Elector {
 
     async fn take(&mut self, handover: Handover) -> Option<Term> {
         let sighting = self.sighting.as_ref()?;
-        let hold = self.next_hold(sighting.epoch().saturating_add(1));
-        let (now, sent) = (self.clock.now(), self.clock.boot());
-        let wanted = hold.write(sighting.lease()?.clone(), &self.settings.timing, now);
+        let hold = Hold {
+            identity: self.settings.identity.clone(),
+            epoch: sighting.epoch().saturating_add(1),
+            acquired: self.clock.now(),
+        };
+        let wanted = hold.write(sighting.lease()?.clone(), &self.settings.timing, hold.acquired);
+        let sent = self.clock.boot();
         match self.write("take the lease", &wanted).await {
             Ok(lease) => {
-                (self.attempted, self.failures) = (None, 0);
+                self.failures = 0;
                 self.fence.open_until(self.settings.timing.fence_until(sent));
                 let epoch = hold.epoch;
                 self.held = Some(Held {
@@ -98,9 +83,6 @@ impl Elector {
                 Some(Term { epoch, handover })
             }
             Err(error) => {
-                if is_unknown(&error) {
-                    self.attempted = Some((hold, handover));
-                }
                 if handover == Handover::TakenOver && has_changed(&error) {
                     // The watch should have told us long ago.
                     self.watch.restart();
@@ -108,18 +90,6 @@ impl Elector {
                 self.stumble(&error).await;
                 None
             }
-        }
-    }
-
-    /// The next term; the same again if its beginning has had no answer yet.
-    fn next_hold(&self, epoch: i32) -> Hold {
-        match &self.attempted {
-            Some((hold, _)) if hold.epoch == epoch => hold.clone(),
-            Some(_) | None => Hold {
-                identity: self.settings.identity.clone(),
-                epoch,
-                acquired: self.clock.now(),
-            },
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! One principle: the lease is taken at once only on proof that nobody can be writing (it was given up, or never held).
 //! In every other case it must have been seen unchanged for its whole duration, and it is taken with the
-//! `resourceVersion` seen, so that a renewal in between defeats the attempt. The other side's clock is never looked at.
+//! `resourceVersion` seen, so that a renewal in between defeats the attempt. The other side's clock is never looked at,
+//! and our own name in the lease proves nothing: a person may have written it.
 
 use std::time::Duration;
 

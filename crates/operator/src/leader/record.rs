@@ -86,14 +86,6 @@ impl Hold {
         lease
     }
 
-    /// Whether this is the lease as this term began.
-    pub(super) fn began(&self, lease: &Lease) -> bool {
-        let acquired = lease.spec.as_ref().and_then(|spec| spec.acquire_time.as_ref());
-        holder(lease) == Holder::Named(self.identity.clone())
-            && epoch(lease) == self.epoch
-            && acquired == Some(&MicroTime(self.acquired))
-    }
-
     /// The lease, given up.
     pub(super) fn release(&self, lease: Lease, timing: &Timing, now: Timestamp) -> Lease {
         let mut lease = self.write(lease, timing, now);

@@ -54,11 +54,6 @@ pub(super) fn has_changed(error: &CallError) -> bool {
     matches!(error.code(), Some(404 | 409))
 }
 
-/// Whether a write may have been carried out all the same.
-pub(super) fn is_unknown(error: &CallError) -> bool {
-    error.code().is_none_or(|code| code >= 500)
-}
-
 pub(super) fn report(error: &CallError) {
     tracing::warn!(
         error = error as &dyn std::error::Error,

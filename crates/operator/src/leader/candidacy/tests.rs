@@ -73,7 +73,7 @@ fn verdict(sights: &[Option<Lease>]) -> Verdict {
             assert_eq!(sighting.step(until), Step::Take(Handover::TakenOver));
             let wait = until.since(now);
             assert_eq!(
-                sighting.step(now.plus(wait - Duration::from_nanos(1))),
+                sighting.step(now.plus(wait.saturating_sub(Duration::from_nanos(1)))),
                 Step::Wait(until)
             );
             Verdict::After(wait.as_secs())

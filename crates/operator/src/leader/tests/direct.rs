@@ -81,7 +81,7 @@ fn holder(server: &Server) -> Option<String> {
 async fn until(condition: impl Fn() -> bool) -> Duration {
     let began = Instant::now();
     while !condition() {
-        assert!(began.elapsed() < Duration::from_secs(600), "waited for ten minutes");
+        assert!(began.elapsed() < Duration::from_mins(10), "waited for ten minutes");
         sleep(Duration::from_millis(10)).await;
     }
     began.elapsed()
@@ -95,7 +95,7 @@ async fn a_lease_that_was_never_held_is_taken_at_once_and_opens_the_fence() {
     let began = Instant::now();
     assert_eq!(candidate.acquire().await, FIRST);
     assert!(began.elapsed() < Duration::from_secs(1));
-    assert_eq!(candidate.ready.failures(), [String::new(); 0]);
+    assert_eq!(candidate.ready.failures(), Vec::<String>::new());
     let spec = spec(&server);
     assert_eq!(spec.holder_identity.as_deref(), Some("a"));
     assert_eq!(
@@ -215,7 +215,7 @@ async fn renewals_that_fail_are_tried_again_while_the_fence_is_open() {
         sleep(Duration::from_secs(6)).await;
         leader.network.set(FAST, FAST);
     };
-    let keeping = timeout(Duration::from_secs(60), leader.elector.keep());
+    let keeping = timeout(Duration::from_mins(1), leader.elector.keep());
     let ((), kept) = tokio::join!(hiccup, keeping);
     assert!(kept.is_err(), "the lease was kept for {:?}", began.elapsed());
     assert!(leader.fence.remaining().is_some());
@@ -232,20 +232,20 @@ async fn a_renewal_whose_answer_is_lost_does_not_end_the_term() {
         sleep(Duration::from_secs(6)).await;
         leader.network.set(FAST, FAST);
     };
-    let ((), kept) = tokio::join!(deaf, timeout(Duration::from_secs(60), leader.elector.keep()));
+    let ((), kept) = tokio::join!(deaf, timeout(Duration::from_mins(1), leader.elector.keep()));
     assert!(kept.is_err());
     assert_eq!(epoch(&server), Some(1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_take_over_whose_answer_is_lost_is_recognised() {
+async fn a_take_over_whose_answer_is_lost_is_made_again_after_the_lease() {
     let server = shipped();
     edit_spec(&server, |spec| spec.holder_identity = Some("gone".to_owned()));
     let mut candidate = Candidate::new(&server, "a");
     let network = candidate.network.clone();
     let began = Instant::now();
     let deaf = async {
-        sleep(LEASE - Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(29)).await;
         network.set(FAST, Way::Held);
         sleep(Duration::from_secs(8)).await;
         assert_eq!(holder(&server).as_deref(), Some("a"), "the request itself has arrived");
@@ -278,7 +278,7 @@ async fn d3_a_leader_repairs_its_lease_and_goes_on(#[case] damage: impl Fn(&Serv
         let spec = spec(&server);
         (spec.holder_identity, spec.lease_transitions)
     };
-    let (after_a_second, kept) = tokio::join!(damaging, timeout(Duration::from_secs(60), leader.elector.keep()));
+    let (after_a_second, kept) = tokio::join!(damaging, timeout(Duration::from_mins(1), leader.elector.keep()));
     assert!(kept.is_err(), "the term ended");
     let repaired_at_once = (Some("a".to_owned()), Some(1));
     let ours_all_along = spec(&server).lease_duration_seconds == Some(30);
@@ -340,8 +340,8 @@ async fn d1_a_leader_that_was_stopped_past_its_lease_writes_no_more_in_that_term
         .filter(|write| write.by == "a" && write.from >= resumed)
         .collect();
     assert_eq!(late, []);
-    assert_eq!(leader.ready.failures(), [String::new(); 0]);
-    assert_eq!(standby.health.failures(), [String::new(); 0]);
+    assert_eq!(leader.ready.failures(), Vec::<String>::new());
+    assert_eq!(standby.health.failures(), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
@@ -357,7 +357,7 @@ async fn a_replica_told_to_end_finishes_its_write_and_gives_the_lease_up() {
 
 #[rstest]
 #[case::some_writes_had_no_answer(Duration::from_secs(1), false)]
-#[case::work_does_not_end(Duration::from_secs(3_600), true)]
+#[case::work_does_not_end(Duration::from_hours(1), true)]
 #[tokio::test(start_paused = true)]
 async fn the_lease_is_left_to_expire_unless_all_work_is_known_to_be_done(
     #[case] takes: Duration,

@@ -107,8 +107,8 @@ impl World {
         std::mem::replace(&mut self.replicas[index], successor)
     }
 
-    fn suffer(&mut self, fault: Fault) {
-        match fault {
+    fn suffer(&mut self, fault: &Fault) {
+        match *fault {
             Fault::Freeze(of) => self.replicas[of].freeze(),
             Fault::Thaw(of) => self.replicas[of].thaw(),
             Fault::Network { of, there, back } => self.replicas[of].network.set(there, back),
@@ -154,7 +154,7 @@ async fn play(script: Vec<(Duration, Fault)>) -> Result<(), TestCaseError> {
     let mut world = World::new();
     for (after, fault) in script {
         sleep(after).await;
-        world.suffer(fault);
+        world.suffer(&fault);
     }
     world.heal();
     // What a stranger was given is waited for, a term that has begun is kept, and slow requests arrive at last.

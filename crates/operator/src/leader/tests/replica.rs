@@ -30,7 +30,7 @@ pub(super) fn timing() -> Timing {
 /// From the start of a write to the last moment at which the API server may carry it out. The clocks may have drifted
 /// apart by 1 in 1,000 each way during a lease.
 fn worst() -> Duration {
-    LONGEST_WRITE + timing().lateness() - LEASE * 2 / 1_000
+    (LONGEST_WRITE + timing().lateness()).saturating_sub(LEASE * 2 / 1_000)
 }
 
 /// One write, from when it was sent until it can no longer have any effect.
