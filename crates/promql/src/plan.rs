@@ -13,10 +13,12 @@ use jiff::SignedDuration;
 
 pub mod bounds;
 mod leaves;
+mod literals;
 mod selector;
 #[cfg(test)]
 mod tests;
 
+use literals::Lifted;
 pub use selector::Selector;
 pub(crate) use selector::{duration_text, offset_text};
 
@@ -124,8 +126,10 @@ pub struct QueryPlan {
 impl QueryPlan {
     /// The plan of a text.
     pub fn of(text: &str) -> Result<Self, PlanError> {
-        bounds::check(text)?;
-        on_the_parser_thread(text, parse)
+        bounds::check_length(text)?;
+        let lifted = Lifted::of(text);
+        bounds::check_shape(&lifted.text)?;
+        on_the_parser_thread(&lifted)
     }
 }
 
@@ -199,9 +203,12 @@ impl PlannedQuery {
     }
 }
 
-fn parse(text: &str) -> Result<QueryPlan, PlanError> {
-    let expression = promql_parser::parser::parse(text).map_err(|_| PlanError::NotUnderstood)?;
-    let leaves = leaves::of(&expression)?;
+fn parse(query: &Lifted<'_>) -> Result<QueryPlan, PlanError> {
+    if !query.is_closed {
+        return Err(PlanError::NotUnderstood);
+    }
+    let expression = promql_parser::parser::parse(&query.text).map_err(|_| PlanError::NotUnderstood)?;
+    let leaves = leaves::of(&expression, query)?;
     let look_back = leaves
         .iter()
         .map(|leaf| leaf.look_back)
@@ -210,10 +217,10 @@ fn parse(text: &str) -> Result<QueryPlan, PlanError> {
     Ok(QueryPlan { leaves, look_back })
 }
 
-/// Runs a parser where it may recurse. The parser panics on a few texts (`x[1e99]` overflows its duration); that is a
-/// text not understood, not a fault of ours.
-fn on_the_parser_thread(text: &str, parse: fn(&str) -> Result<QueryPlan, PlanError>) -> Result<QueryPlan, PlanError> {
-    let guarded = || panic::catch_unwind(|| parse(text)).unwrap_or(Err(PlanError::NotUnderstood));
+/// Parses where the parser may recurse. It panics on a few texts (`x[1e99]` overflows its duration); that is a text not
+/// understood, not a fault of ours.
+fn on_the_parser_thread(query: &Lifted<'_>) -> Result<QueryPlan, PlanError> {
+    let guarded = || panic::catch_unwind(|| parse(query)).unwrap_or(Err(PlanError::NotUnderstood));
     thread::scope(|scope| {
         let thread = thread::Builder::new()
             .name("promql".into())

@@ -17,9 +17,6 @@ use crate::probe::{Coverage, Probe, ProbeContext, judge};
 use crate::share::{Asked, Sent, Share, Sharing};
 use crate::source::{Source, SourceConfig, SourceError};
 
-#[cfg(test)]
-mod tests;
-
 /// How old a shared answer may be: half the shortest interval, so that no autoscaler is ever given the answer to its
 /// own previous evaluation, and far below the interval of any scrape.
 const SHARED_AGE: Duration = Duration::from_millis(500);

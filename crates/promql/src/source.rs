@@ -17,8 +17,6 @@ use reqwest::header::AUTHORIZATION;
 mod config;
 mod connection;
 mod files;
-#[cfg(test)]
-mod tests;
 
 use config::Settings;
 use connection::{Connection, Connections};

@@ -16,11 +16,16 @@ pub const MAX_OPERATORS: usize = 500;
 /// Binary operators written as words (`promql/parser/lex.go`), whatever their case.
 const WORD_OPERATORS: [&str; 4] = ["and", "or", "unless", "atan2"];
 
-/// Checks all three bounds.
-pub(super) fn check(text: &str) -> Result<(), PlanError> {
-    if text.len() > MAX_BYTES {
-        return Err(PlanError::TooLong { bytes: text.len() });
+/// Checks the length, before anything else reads the text.
+pub(super) fn check_length(text: &str) -> Result<(), PlanError> {
+    match text.len() {
+        bytes if bytes > MAX_BYTES => Err(PlanError::TooLong { bytes }),
+        _ => Ok(()),
     }
+}
+
+/// Checks nesting and operators of a text without strings and comments.
+pub(super) fn check_shape(text: &str) -> Result<(), PlanError> {
     let shape = Shape::of(text);
     if shape.deepest > MAX_NESTING {
         return Err(PlanError::TooNested { depth: shape.deepest });
@@ -48,8 +53,6 @@ impl Shape {
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
             rest = match first {
-                '#' => rest.split_once('\n').map_or("", |(_, after)| after),
-                '"' | '\'' | '`' => after_string(&rest[1..], first),
                 _ if is_word(first) => {
                     let (word, after) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
                     shape.word(word);
@@ -90,20 +93,6 @@ impl Shape {
             _ => {}
         }
     }
-}
-
-/// What follows the string that has just been opened with `quote`. Raw strings know no escapes.
-fn after_string(text: &str, quote: char) -> &str {
-    let mut escaped = false;
-    for (at, character) in text.char_indices() {
-        match character {
-            _ if escaped => escaped = false,
-            '\\' if quote != '`' => escaped = true,
-            _ if character == quote => return &text[at + 1..],
-            _ => {}
-        }
-    }
-    ""
 }
 
 fn is_word(character: char) -> bool {

@@ -11,12 +11,17 @@ use promql_parser::parser::{
     VectorSelector,
 };
 
+use super::literals::Lifted;
 use super::selector::Selector;
 use super::{LOOKBACK_DELTA, Leaf, MAX_LEAVES, MAX_LOOK_BACK, PlanError};
 
 /// All distinct leaves of a tree, in the order of the text.
-pub(super) fn of(expression: &Expr) -> Result<Vec<Leaf>, PlanError> {
-    let mut leaves = Leaves::default();
+pub(super) fn of(expression: &Expr, query: &Lifted<'_>) -> Result<Vec<Leaf>, PlanError> {
+    let mut leaves = Leaves {
+        query,
+        found: Vec::new(),
+        at_a_fixed_time: false,
+    };
     leaves.walk(expression, Frame::default())?;
     match leaves.found.len() {
         0 if leaves.at_a_fixed_time => Err(PlanError::FixedTime),
@@ -26,8 +31,9 @@ pub(super) fn of(expression: &Expr) -> Result<Vec<Leaf>, PlanError> {
     }
 }
 
-#[derive(Debug, Default)]
-struct Leaves {
+#[derive(Debug)]
+struct Leaves<'a> {
+    query: &'a Lifted<'a>,
     found: Vec<Leaf>,
     at_a_fixed_time: bool,
 }
@@ -43,7 +49,7 @@ struct Frame {
     fixed: bool,
 }
 
-impl Leaves {
+impl Leaves<'_> {
     fn walk(&mut self, expression: &Expr, frame: Frame) -> Result<(), PlanError> {
         match expression {
             Expr::Aggregate(AggregateExpr {
@@ -104,7 +110,7 @@ impl Leaves {
             return Ok(());
         }
         let leaf = Leaf {
-            selector: Selector::of(selector)?,
+            selector: Selector::of(selector, self.query)?,
             range,
             look_back: bounded(outer, range.unwrap_or(LOOKBACK_DELTA))?,
             over_time: range.is_some() || !outer.is_zero(),

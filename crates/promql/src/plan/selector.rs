@@ -5,6 +5,7 @@ use promql_parser::label::{METRIC_NAME, MatchOp, Matcher};
 use promql_parser::parser::VectorSelector;
 
 use super::PlanError;
+use super::literals::Lifted;
 
 /// A metric name and label matchers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct Selector {
 
 impl Selector {
     /// The selector, if the probes can be asked about it.
-    pub(super) fn of(selector: &VectorSelector) -> Result<Self, PlanError> {
+    pub(super) fn of(selector: &VectorSelector, query: &Lifted<'_>) -> Result<Self, PlanError> {
         let VectorSelector {
             name,
             matchers,
@@ -27,20 +28,25 @@ impl Selector {
         if !matchers.or_matchers.is_empty() {
             return Err(PlanError::AlternativeMatchers);
         }
+        let mut written: Vec<String> = matchers
+            .matchers
+            .iter()
+            .map(|matcher| written(matcher, query))
+            .collect();
+        written.sort();
+        written.dedup();
+        let written = Self {
+            name: name.clone().unwrap_or_default(),
+            matchers: written,
+        };
         // `timestamp()` and `count_over_time()` drop the name: two metrics with equal labels would collide, and
         // Prometheus refuses the whole probe ("vector cannot contain metrics with the same labelset").
         if name.is_none() && !matchers.matchers.iter().any(names_one_metric) {
             return Err(PlanError::NoMetricName {
-                selector: format!("{{{matchers}}}"),
+                selector: written.text(&[]),
             });
         }
-        let mut matchers: Vec<String> = matchers.matchers.iter().map(ToString::to_string).collect();
-        matchers.sort();
-        matchers.dedup();
-        Ok(Self {
-            name: name.clone().unwrap_or_default(),
-            matchers,
-        })
+        Ok(written)
     }
 
     /// As an instant vector, `offset` into the past.
@@ -66,6 +72,13 @@ impl Selector {
             format!("{}{{{}}}", self.name, matchers.join(","))
         }
     }
+}
+
+/// A matcher with the user's own strings.
+fn written(matcher: &Matcher, query: &Lifted<'_>) -> String {
+    let Matcher { op, name, value } = matcher;
+    let name = query.literal(name).unwrap_or(name);
+    format!("{name}{op}{}", query.literal(value).unwrap_or_default())
 }
 
 fn names_one_metric(matcher: &Matcher) -> bool {

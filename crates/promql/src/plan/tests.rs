@@ -110,7 +110,7 @@ fn r5a_what_strings_comments_and_matchers_hold_is_not_counted() {
     for text in [&nesting, &operators] {
         assert_eq!(planned(&format!("m{{a=\"\\\"{text}\"}}")), Ok(1));
         assert_eq!(planned(&format!("m{{a='\\'{text}'}}")), Ok(1));
-        assert_eq!(planned(&format!("m{{a=`{text}`}}")), Ok(1));
+        assert_eq!(planned(&format!("m{{a=`\\{text}`}}")), Ok(1));
         assert_eq!(planned(&format!("m # {text}\n")), Ok(1));
     }
     let matchers = (0..=MAX_OPERATORS).map(|_| "a!=''").collect::<Vec<_>>().join(",");
@@ -157,7 +157,16 @@ fn r5a_no_text_of_the_length_allowed_overflows_the_parsers_stack() {
     for text in texts {
         assert!(text.len() <= MAX_BYTES);
         // That it returns is the assertion: an overflow aborts the process.
-        let _ = on_the_parser_thread(&text, parse);
+        let _ = on_the_parser_thread(&Lifted::of(&text));
+    }
+}
+
+/// Compiled, these take minutes and hundreds of megabytes. That this returns is the assertion.
+#[test]
+fn r5a_no_regular_expression_of_a_query_is_compiled() {
+    for expression in [r"\\w{99}{9}", r"\\pL{90}", "(a|b|\\\\w){500}", "(", r"\\Q.\\E"] {
+        let matchers = vec![format!("a=~\"{expression}\""); (MAX_BYTES - 3) / (expression.len() + 6)].join(",");
+        assert!(QueryPlan::of(&format!("m{{{matchers}}}")).is_ok(), "{expression}");
     }
 }
 

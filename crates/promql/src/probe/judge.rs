@@ -4,6 +4,9 @@ use autoscaler_core::{Evidence, PartialCause, Reading};
 
 use super::{Coverage, Fill, Probe, ProbeContext};
 
+#[cfg(test)]
+mod tests;
+
 /// Judges a number by what the probes of its selectors found. A reading without a number, or one that is a part
 /// already, stays what it is.
 ///

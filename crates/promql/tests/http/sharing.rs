@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use autoscaler_core::FailureClass;
+use autoscaler_core::{FailureClass, Reading};
 use autoscaler_promql::{Outcome, Prometheus, RequestKind, SourceConfig};
 use futures::future::join_all;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use crate::fake::{Fake, answer, number};
 use crate::{Notes, client, failed, fresh, impatient, patient, query, read, until};
@@ -23,46 +24,80 @@ async fn gated(gate: &Arc<Semaphore>) -> Fake {
     .await
 }
 
+/// A source with one slot, which another query holds: whoever asks the same meanwhile has all the time to join.
+struct Queue {
+    gate: Arc<Semaphore>,
+    notes: Arc<Notes>,
+    server: Fake,
+    prometheus: Arc<Prometheus>,
+    first: JoinHandle<Reading>,
+}
+
+impl Queue {
+    async fn new() -> Self {
+        let (gate, notes) = (Arc::new(Semaphore::new(0)), Arc::new(Notes::default()));
+        let server = gated(&gate).await;
+        let config = SourceConfig {
+            max_concurrent: 1,
+            ..SourceConfig::new(server.url())
+        };
+        let prometheus = Arc::new(Prometheus::observed(config, Arc::clone(&notes) as _).unwrap());
+        let first = read_as_a_task(&prometheus, "first");
+        until("the slot is taken", || server.seen().len() == 1).await;
+        Self {
+            gate,
+            notes,
+            server,
+            prometheus,
+            first,
+        }
+    }
+
+    /// Starts readers of one query, the leader first, and waits until they have joined.
+    async fn joined(&self, readers: usize) -> Vec<JoinHandle<Reading>> {
+        let readers: Vec<_> = (0..readers).map(|_| read_as_a_task(&self.prometheus, "m")).collect();
+        until("all but one have joined", || self.notes.shared() == readers.len() - 1).await;
+        readers
+    }
+
+    async fn let_the_first_go(&mut self) {
+        self.gate.add_permits(1);
+        assert_eq!((&mut self.first).await.unwrap(), fresh(42));
+        until("the shared query is sent", || self.server.seen().len() == 2).await;
+    }
+}
+
+fn read_as_a_task(prometheus: &Arc<Prometheus>, text: &'static str) -> JoinHandle<Reading> {
+    let prometheus = Arc::clone(prometheus);
+    tokio::spawn(async move { prometheus.read(&query(text), patient()).await })
+}
+
 #[tokio::test]
 async fn one_query_asked_by_fifty_at_once_is_sent_once() {
-    let (gate, notes) = (Arc::new(Semaphore::new(0)), Arc::new(Notes::default()));
-    let server = gated(&gate).await;
-    let prometheus = Arc::new(Prometheus::observed(SourceConfig::new(server.url()), Arc::clone(&notes) as _).unwrap());
-    let readers: Vec<_> = (0..50)
-        .map(|_| {
-            let prometheus = Arc::clone(&prometheus);
-            tokio::spawn(async move { prometheus.read(&query("m"), patient()).await })
-        })
-        .collect();
-    until("all but one have joined", || notes.shared() == 49).await;
-    gate.add_permits(50);
+    let mut queue = Queue::new().await;
+    let readers = queue.joined(50).await;
+    queue.let_the_first_go().await;
+    queue.gate.add_permits(50);
     for reading in join_all(readers).await {
         assert_eq!(reading.unwrap(), fresh(42));
     }
-    assert_eq!(server.seen().len(), 1);
-    assert_eq!(notes.finished(), [(RequestKind::Query, Outcome::Answered)]);
+    assert_eq!(queue.server.texts(), ["first", "m"]);
+    assert_eq!(queue.notes.finished(), [(RequestKind::Query, Outcome::Answered); 2]);
 }
 
 #[tokio::test]
 async fn the_reader_that_asked_first_may_be_cancelled_and_the_others_are_answered() {
-    let (gate, notes) = (Arc::new(Semaphore::new(0)), Arc::new(Notes::default()));
-    let server = gated(&gate).await;
-    let prometheus = Arc::new(Prometheus::observed(SourceConfig::new(server.url()), Arc::clone(&notes) as _).unwrap());
-    let start = || {
-        let prometheus = Arc::clone(&prometheus);
-        tokio::spawn(async move { prometheus.read(&query("m"), patient()).await })
-    };
-    let leader = start();
-    until("the leader has asked", || server.seen().len() == 1).await;
-    let followers = [start(), start()];
-    until("the followers have joined", || notes.shared() == 2).await;
+    let mut queue = Queue::new().await;
+    let mut readers = queue.joined(3).await;
+    queue.let_the_first_go().await;
+    let leader = readers.remove(0);
     leader.abort();
     assert!(leader.await.unwrap_err().is_cancelled());
-    gate.add_permits(1);
-    for reading in join_all(followers).await {
+    queue.gate.add_permits(1);
+    for reading in join_all(readers).await {
         assert_eq!(reading.unwrap(), fresh(42));
     }
-    assert_eq!(server.seen().len(), 1);
+    assert_eq!(queue.server.texts(), ["first", "m"]);
 }
 
 #[tokio::test]
@@ -108,7 +143,7 @@ async fn a_source_that_hangs_gives_back_its_slots_and_delays_no_other() {
         .collect();
     until("the slots are taken", || hanging.seen().len() == 2).await;
     assert_eq!(read(&well, "m").await, fresh(42));
-    waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    waiting.iter().for_each(JoinHandle::abort);
     join_all(waiting).await;
     assert_eq!(
         stuck.read(&query("next"), impatient()).await,

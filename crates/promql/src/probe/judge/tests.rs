@@ -1,0 +1,337 @@
+use autoscaler_core::{Evidence, Failure, FailureClass, PartialCause, Quantity, Reading, Replicas};
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::*;
+use crate::plan::{Leaf, QueryPlan};
+use crate::probe::{OwnPods, PodNames};
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+fn leaf(query: &str) -> Leaf {
+    QueryPlan::of(query).unwrap().leaves.remove(0)
+}
+
+fn value() -> Quantity {
+    Quantity::from_units(120)
+}
+
+fn fresh(evidence: Evidence) -> Reading {
+    Reading::Fresh {
+        value: value(),
+        evidence,
+    }
+}
+
+fn partial(cause: PartialCause) -> Reading {
+    Reading::Partial { value: value(), cause }
+}
+
+/// Ten replicas, no change of size, a minute of age allowed.
+fn context() -> ProbeContext {
+    ProbeContext {
+        max_sample_age: MINUTE,
+        replicas: Replicas::new(10),
+        replicas_before: Replicas::new(10),
+        own_pods: None,
+    }
+}
+
+fn shrunk(from: u32, to: u32) -> ProbeContext {
+    ProbeContext {
+        replicas: Replicas::new(to),
+        replicas_before: Replicas::new(from),
+        ..context()
+    }
+}
+
+fn expecting_pods(ready: u32) -> ProbeContext {
+    let names = PodNames::of_deployment("web");
+    let own_pods = Some(OwnPods {
+        ready: Replicas::new(ready),
+        namespace: "shop".into(),
+        names,
+    });
+    ProbeContext { own_pods, ..context() }
+}
+
+/// Ten series, as old as a scrape, ten before, four samples in the range.
+fn whole() -> Coverage {
+    Coverage {
+        age: Some(SignedDuration::from_secs(15)),
+        now: 10,
+        before: 10,
+        own_pods: 0,
+        fill: Some(Fill { now: 4, lately: 4 }),
+    }
+}
+
+fn judged_as(query: &str, coverage: Coverage, context: &ProbeContext) -> Reading {
+    let leaf = leaf(query);
+    let probe = Probe::new(&leaf, None, context.own_pods.as_ref());
+    judge(fresh(Evidence::Unprobed), &[(probe, coverage)], context)
+}
+
+fn judged(coverage: Coverage, context: &ProbeContext) -> Reading {
+    judged_as("sum(rate(m[1m]))", coverage, context)
+}
+
+#[test]
+fn r1_fresh_samples_of_all_series_are_probed() {
+    assert_eq!(judged(whole(), &context()), fresh(Evidence::Probed));
+    assert_eq!(
+        judged(
+            Coverage {
+                age: Some(MINUTE),
+                ..whole()
+            },
+            &context()
+        ),
+        fresh(Evidence::Probed)
+    );
+}
+
+#[test]
+fn r1_a_sample_older_than_allowed_is_stale() {
+    let age = SignedDuration::from_millis(60_001);
+    let coverage = Coverage {
+        age: Some(age),
+        ..whole()
+    };
+    assert_eq!(judged(coverage, &context()), Reading::Stale { age, limit: MINUTE });
+}
+
+#[test]
+fn r1_the_stalest_selector_decides() {
+    let (a, b) = (leaf("a"), leaf("b"));
+    let old = Coverage {
+        age: Some(MINUTE * 3),
+        ..whole()
+    };
+    let coverages = [(Probe::new(&a, None, None), old), (Probe::new(&b, None, None), whole())];
+    let stale = Reading::Stale {
+        age: MINUTE * 3,
+        limit: MINUTE,
+    };
+    assert_eq!(judge(fresh(Evidence::Unprobed), &coverages, &context()), stale);
+}
+
+#[test]
+fn r2_half_the_series_gone_are_fewer_series() {
+    let coverage = Coverage { now: 5, ..whole() };
+    assert_eq!(
+        judged(coverage, &context()),
+        partial(PartialCause::FewerSeries { now: 5, before: 10 })
+    );
+}
+
+#[test]
+fn r2_all_series_gone_beside_another_selector_are_fewer_series() {
+    let coverage = Coverage {
+        age: None,
+        now: 0,
+        fill: Some(Fill::default()),
+        ..whole()
+    };
+    assert_eq!(
+        judged(coverage, &context()),
+        partial(PartialCause::FewerSeries { now: 0, before: 10 })
+    );
+}
+
+#[test]
+fn r2_fewer_replicas_explain_fewer_series_rounded_down() {
+    let table = [
+        (10, 10, 5, 5, true),
+        (10, 10, 5, 4, false),
+        (9, 10, 5, 4, true),
+        (3, 10, 9, 2, true),
+        (3, 10, 9, 1, false),
+    ];
+    for (before, from, to, now, explained) in table {
+        let reading = judged(Coverage { now, before, ..whole() }, &shrunk(from, to));
+        assert_eq!(
+            reading == fresh(Evidence::Probed),
+            explained,
+            "{before} series before, {now} now, {from} -> {to}"
+        );
+    }
+}
+
+#[test]
+fn r2_more_replicas_explain_nothing_less() {
+    let coverage = Coverage { now: 9, ..whole() };
+    assert_eq!(
+        judged(coverage, &shrunk(5, 10)),
+        partial(PartialCause::FewerSeries { now: 9, before: 10 })
+    );
+}
+
+#[test]
+fn r2_more_series_than_before_are_fine() {
+    assert_eq!(
+        judged(Coverage { now: 20, ..whole() }, &context()),
+        fresh(Evidence::Probed)
+    );
+}
+
+#[test]
+fn r2_a_range_without_any_series_one_look_back_ago_is_young() {
+    let young = partial(PartialCause::YoungSeries { look_back: MINUTE });
+    assert_eq!(judged(Coverage { before: 0, ..whole() }, &context()), young);
+}
+
+#[test]
+fn r2_an_instant_value_is_whole_at_once() {
+    let coverage = Coverage {
+        before: 0,
+        fill: None,
+        ..whole()
+    };
+    assert_eq!(judged_as("sum(m)", coverage, &context()), fresh(Evidence::Probed));
+}
+
+#[test]
+fn r2_the_users_word_on_a_look_back_asks_for_it_to_be_filled() {
+    let leaf = leaf("job:rate5m");
+    let probe = Probe::new(&leaf, Some(MINUTE * 5), None);
+    assert!(
+        probe
+            .text()
+            .contains(r#"count(job:rate5m offset 300s), "probe", "before""#)
+    );
+    let coverage = Coverage {
+        before: 0,
+        fill: None,
+        ..whole()
+    };
+    let young = partial(PartialCause::YoungSeries { look_back: MINUTE * 5 });
+    assert_eq!(
+        judge(fresh(Evidence::Unprobed), &[(probe, coverage)], &context()),
+        young
+    );
+}
+
+#[test]
+fn r2_a_range_that_lacks_more_than_a_sample_and_a_quarter_is_young() {
+    let table = [
+        (4, 4, true),
+        (3, 4, true),
+        (2, 4, false),
+        (1, 2, true),
+        (2, 3, true),
+        (1, 3, false),
+        (15, 20, true),
+        (14, 20, false),
+    ];
+    for (now, lately, filled) in table {
+        let reading = judged(
+            Coverage {
+                fill: Some(Fill { now, lately }),
+                ..whole()
+            },
+            &context(),
+        );
+        assert_eq!(reading == fresh(Evidence::Probed), filled, "{now} of {lately}");
+    }
+}
+
+#[test]
+fn r2_fewer_pods_than_are_ready_are_partial() {
+    let coverage = |own_pods| Coverage { own_pods, ..whole() };
+    let ready = Replicas::new(5);
+    assert_eq!(
+        judged(coverage(4), &expecting_pods(5)),
+        partial(PartialCause::FewerPods { covered: 4, ready })
+    );
+    assert_eq!(judged(coverage(5), &expecting_pods(5)), fresh(Evidence::Probed));
+    assert_eq!(judged(coverage(6), &expecting_pods(5)), fresh(Evidence::Probed));
+}
+
+#[test]
+fn r2_series_of_other_pods_are_not_compared_with_ours() {
+    assert_eq!(
+        judged(Coverage { own_pods: 0, ..whole() }, &expecting_pods(5)),
+        fresh(Evidence::Probed)
+    );
+}
+
+#[test]
+fn r2_a_selector_that_never_had_series_does_not_spoil_the_others() {
+    let (requests, errors) = (leaf("rate(requests[1m])"), leaf("rate(errors[1m])"));
+    let none = Coverage {
+        age: None,
+        now: 0,
+        before: 0,
+        own_pods: 0,
+        fill: Some(Fill::default()),
+    };
+    let coverages = [
+        (Probe::new(&requests, None, None), whole()),
+        (Probe::new(&errors, None, None), none),
+    ];
+    assert_eq!(
+        judge(fresh(Evidence::Unprobed), &coverages, &context()),
+        fresh(Evidence::Probed)
+    );
+}
+
+#[test]
+fn r4_a_number_that_rests_on_no_series_is_missing() {
+    let none = Coverage {
+        age: None,
+        now: 0,
+        before: 0,
+        own_pods: 0,
+        fill: Some(Fill::default()),
+    };
+    assert_eq!(
+        judged_as("sum(rate(m[1m])) or vector(0)", none, &context()),
+        Reading::Missing { source_proven: false }
+    );
+}
+
+#[test]
+fn a_reading_that_is_no_whole_number_stays_what_it_is() {
+    let readings = [
+        Reading::Missing { source_proven: true },
+        Reading::TooMany { series: 2 },
+        partial(PartialCause::Warning),
+        Reading::Failed(Failure::of(FailureClass::Timeout)),
+    ];
+    for reading in readings {
+        let leaf = leaf("m");
+        let coverages = [(Probe::new(&leaf, None, None), whole())];
+        assert_eq!(judge(reading.clone(), &coverages, &context()), reading);
+    }
+}
+
+fn coverages() -> impl Strategy<Value = Coverage> {
+    (
+        proptest::option::of(0_i64..600),
+        0_u64..30,
+        0_u64..30,
+        0_u64..30,
+        proptest::option::of((0_u64..30, 0_u64..30)),
+    )
+        .prop_map(|(age, now, before, own_pods, fill)| Coverage {
+            age: age.map(SignedDuration::from_secs),
+            now,
+            before,
+            own_pods,
+            fill: fill.map(|(now, lately)| Fill { now, lately }),
+        })
+}
+
+proptest! {
+    /// The invariant that a shrink rests on.
+    #[test]
+    fn nothing_is_probed_good_that_is_old_or_has_lost_series(coverage in coverages(), from in 1_u32..20, to in 1_u32..20) {
+        let reading = judged(coverage.clone(), &shrunk(from, to));
+        if reading == fresh(Evidence::Probed) {
+            prop_assert!(coverage.age.is_none_or(|age| age <= MINUTE));
+            prop_assert!(u128::from(coverage.now) * u128::from(from.max(to)) + u128::from(from.max(to)) > u128::from(coverage.before) * u128::from(to));
+            prop_assert!(to < from || coverage.now >= coverage.before);
+        }
+    }
+}
