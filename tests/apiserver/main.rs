@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
 
 mod admission;
+mod brokers;
 mod examples;
 mod faults;
 mod operator;
 mod scaling;
 mod shared;
+mod targets;
+mod witness;
 mod world;

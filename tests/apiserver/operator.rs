@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use autoscaler_testkit::ports::free_address;
 use autoscaler_testkit::process::{Process, ProcessSpec};
+use autoscaler_testkit::wait::eventually;
 
 use crate::shared::operator_binary;
 use crate::world::{DEADLINE, World};
@@ -87,6 +88,17 @@ impl Operator {
             .filter(fits)
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
         values.sum()
+    }
+
+    /// Waits for so many further evaluations, whether or not they ask for a metric.
+    pub(crate) async fn wait_evaluations(&self, count: u32) {
+        let ended = || self.metric("metric_autoscaler_evaluations_total", "");
+        let enough = ended().await + f64::from(count);
+        eventually(&format!("{count} further evaluations"), DEADLINE, || async {
+            let ended = ended().await;
+            (ended >= enough).then_some(()).ok_or(format!("{ended} of {enough}"))
+        })
+        .await;
     }
 
     /// Waits until it leads, or stands by.

@@ -18,21 +18,32 @@ pub(crate) async fn plane() -> &'static ControlPlane {
             let plane = ControlPlane::start(PlaneOptions::default().with_ready_pods())
                 .await
                 .unwrap();
-            plane.apply_file(&definition_file()).await.unwrap();
-            let autoscalers: Api<MetricAutoscaler> = Api::all(plane.client_as_admin());
-            let one = ListParams::default().limit(1);
-            eventually("the definition is served", Duration::from_secs(30), || {
-                autoscalers.list(&one)
-            })
-            .await;
+            install(&plane).await;
             plane
         })
         .await
 }
 
+/// Applies what an installation has once per cluster, as it is released: the definition, and the operator's roles.
+pub(crate) async fn install(plane: &ControlPlane) {
+    plane.apply_file(&definition_file()).await.unwrap();
+    plane.apply(&rbac_file("operator_role.yaml")).await.unwrap();
+    let autoscalers: Api<MetricAutoscaler> = Api::all(plane.client_as_admin());
+    let one = ListParams::default().limit(1);
+    eventually("the definition is served", Duration::from_secs(30), || {
+        autoscalers.list(&one)
+    })
+    .await;
+}
+
 /// The definition as it is released.
 pub(crate) fn definition_file() -> PathBuf {
     repository().join("crds/metricautoscaler.dev_metricautoscalers.yaml")
+}
+
+/// One file of `config/rbac`.
+pub(crate) fn rbac_file(name: &str) -> String {
+    std::fs::read_to_string(repository().join("config/rbac").join(name)).unwrap()
 }
 
 /// The root of the repository.

@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 
 pub(crate) use crate::operator::Operator;
-use crate::shared::{plane, repository};
+use crate::shared::{plane, rbac_file};
 
 /// How long anything may take before the test gives up: generous, since the machine may be busy.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
@@ -101,28 +101,33 @@ impl World {
         }
     }
 
-    /// The files of `config/rbac`, with the namespace replaced: each test has leases and rights of its own.
+    /// The files of `config/rbac`, with the namespace replaced: each test has leases and rights of its own. The roles of
+    /// the whole cluster are the plane's.
     async fn grant_rights(&self) {
-        let read = |file: &str| std::fs::read_to_string(repository().join("config/rbac").join(file)).unwrap();
-        self.plane.apply(&read("operator_role.yaml")).await.unwrap();
         let files = [
+            "operator_role_binding.yaml",
             "service_account.yaml",
             "lease.yaml",
             "leader_role.yaml",
             "leader_role_binding.yaml",
         ];
-        let own = |text: String| {
-            text.replace(
-                "namespace: metric-autoscaler",
-                &format!("namespace: {}", self.namespace),
-            )
+        let own_namespace = format!("namespace: {}", self.namespace);
+        let own_binding = format!("kind: ClusterRoleBinding\nmetadata:\n  name: {}\n", self.cluster_name());
+        let own = |file| {
+            rbac_file(file)
+                .replace("namespace: metric-autoscaler", &own_namespace)
+                .replace(
+                    "kind: ClusterRoleBinding\nmetadata:\n  name: metric-autoscaler\n",
+                    &own_binding,
+                )
         };
-        for file in files {
-            self.plane.apply(&own(read(file))).await.unwrap();
-        }
-        let name = format!("metadata:\n  name: metric-autoscaler-{}\n", self.namespace);
-        let binding = read("operator_role_binding.yaml").replace("metadata:\n  name: metric-autoscaler\n", &name);
-        self.plane.apply(&own(binding)).await.unwrap();
+        // At once: each run of kubectl takes longer than what it applies.
+        self.plane.apply(&files.map(own).join("\n---\n")).await.unwrap();
+    }
+
+    /// What things of this world that have no namespace are called.
+    pub(crate) fn cluster_name(&self) -> String {
+        format!("metric-autoscaler-{}", self.namespace)
     }
 
     /// The query of the metric that most tests use: one gauge of this namespace.
@@ -140,6 +145,12 @@ impl World {
 
     /// A Deployment, `StatefulSet` or `ReplicaSet` whose pods become Ready at once.
     pub(crate) async fn workload(&self, kind: &str, name: &str, replicas: u32) {
+        self.apply_workload(kind, name, replicas).await;
+        self.wait_replicas(kind, name, replicas).await;
+    }
+
+    /// The same without waiting for its pods.
+    pub(crate) async fn apply_workload(&self, kind: &str, name: &str, replicas: u32) {
         let service = if kind == "StatefulSet" {
             format!("\n  serviceName: {name}")
         } else {
@@ -152,7 +163,6 @@ impl World {
             self.namespace
         );
         self.plane.apply(&yaml).await.unwrap();
-        self.wait_replicas(kind, name, replicas).await;
     }
 
     /// An autoscaler of 1 to 10 replicas with a target of 100 per replica on [`LOAD`], evaluated every second, free of
@@ -233,6 +243,19 @@ impl World {
         .await;
     }
 
+    /// Waits until a workload has so many replicas wanted, ready or not.
+    pub(crate) async fn wait_wanted(&self, kind: &str, name: &str, replicas: u32) {
+        eventually(
+            &format!("{kind} {name} wants {replicas} replicas"),
+            DEADLINE,
+            || async {
+                let wanted = self.replicas(kind, name).await;
+                (wanted == replicas).then_some(()).ok_or(format!("{wanted}"))
+            },
+        )
+        .await;
+    }
+
     /// `kubectl scale`, as a person would.
     pub(crate) async fn scale_by_hand(&self, kind: &str, name: &str, replicas: u32) {
         let parameters = PatchParams {
@@ -307,7 +330,8 @@ impl World {
 fn api_version(kind: &str) -> &'static str {
     match kind {
         "Broker" => "example.com/v1",
-        "ConfigMap" => "v1",
+        "Job" => "batch/v1",
+        "Dragon" => "example.net/v1",
         _ => "apps/v1",
     }
 }

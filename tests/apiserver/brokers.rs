@@ -1,0 +1,61 @@
+//! A kind of target that Kubernetes does not know: a custom resource with a scale subresource, and no controller.
+
+use std::time::Duration;
+
+use autoscaler_testkit::plane::ControlPlane;
+use autoscaler_testkit::wait::eventually;
+
+use crate::world::World;
+
+const DEFINITION: &str = r"
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: brokers.example.com}
+spec:
+  group: example.com
+  names: {kind: Broker, plural: brokers, singular: broker}
+  scope: Namespaced
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec: {type: object, properties: {members: {type: integer}}}
+          status: {type: object, properties: {members: {type: integer}}}
+    subresources:
+      status: {}
+      scale: {specReplicasPath: .spec.members, statusReplicasPath: .status.members}
+";
+
+/// Applies the definition, and waits until it is served.
+pub(crate) async fn install(plane: &ControlPlane) {
+    plane.apply(DEFINITION).await.unwrap();
+    eventually("brokers are served", Duration::from_secs(30), || async {
+        let listed = plane.kubectl(&["get", "brokers.example.com"]).await.unwrap();
+        listed.success.then_some(()).ok_or(listed.stderr)
+    })
+    .await;
+}
+
+/// The role that the message about a missing right tells people to apply, with the rules as they stand in it.
+pub(crate) async fn apply_role(plane: &ControlPlane, rules: &[&str]) {
+    let rules = rules.join("\n- ");
+    let role = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: scale-brokers\n  labels:\n    \
+         metricautoscaler.dev/aggregate-to-operator: \"true\"\nrules:\n- {rules}\n"
+    );
+    plane.apply(&role).await.unwrap();
+}
+
+/// Creates a broker.
+pub(crate) async fn create(world: &World, name: &str, members: u32) {
+    let namespace = &world.namespace;
+    let broker = format!(
+        "apiVersion: example.com/v1\nkind: Broker\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec: \
+         {{members: {members}}}\n"
+    );
+    world.plane.apply(&broker).await.unwrap();
+}
