@@ -110,7 +110,11 @@ impl Source {
             Self::Simulated { origin, permille } => {
                 let elapsed = origin.elapsed();
                 let drift = elapsed * permille.unsigned_abs() / 1_000;
-                BootTime(if permille < 0 { elapsed.saturating_sub(drift) } else { elapsed + drift })
+                BootTime(if permille < 0 {
+                    elapsed.saturating_sub(drift)
+                } else {
+                    elapsed + drift
+                })
             }
         }
     }

@@ -253,11 +253,8 @@ async fn a_take_over_whose_answer_is_lost_is_made_again_after_the_lease() {
     };
     let (term, ()) = tokio::join!(candidate.acquire(), deaf);
     assert_eq!(term.handover, Handover::TakenOver);
-    assert!(
-        began.elapsed() < LEASE + Duration::from_secs(15),
-        "{:?}",
-        began.elapsed()
-    );
+    let took = began.elapsed();
+    assert!(took > LEASE * 2 && took < LEASE * 3, "{took:?}");
 }
 
 #[rstest]
