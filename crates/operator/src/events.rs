@@ -31,6 +31,9 @@ const REFILL: Duration = Duration::from_mins(5);
 /// Longest note that the API server takes, in bytes.
 const MAX_NOTE: usize = 1024;
 
+/// Longest name that the API server completes; it appends five characters of its own (`k8s.io/apiserver/pkg/storage/names`).
+const MAX_GENERATED_NAME: usize = 58;
+
 /// Our name in events.
 const CONTROLLER: &str = "metricautoscaler.dev/operator";
 
@@ -166,7 +169,7 @@ impl Events {
         Event {
             metadata: ObjectMeta {
                 namespace: Some(about.namespace.clone()),
-                generate_name: Some(format!("{}.", about.name)),
+                generate_name: Some(name_to_complete(&about.name)),
                 ..ObjectMeta::default()
             },
             event_time: Some(MicroTime(now)),
@@ -193,5 +196,24 @@ impl Events {
             }),
             ..Event::default()
         }
+    }
+}
+
+/// The beginning of an event's name. A dot at its end is refused: only a hyphen may await what is appended
+/// (`maskTrailingDash` in `k8s.io/apimachinery/pkg/api/validation`).
+fn name_to_complete(about: &str) -> String {
+    let mut name: String = about.chars().take(MAX_GENERATED_NAME - 1).collect();
+    name.push('-');
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_events_are_what_the_api_server_can_complete() {
+        assert_eq!(name_to_complete("web"), "web-");
+        assert_eq!(name_to_complete(&"a".repeat(253)).len(), MAX_GENERATED_NAME);
     }
 }
