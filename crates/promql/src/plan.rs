@@ -108,7 +108,8 @@ pub struct Leaf {
     pub range: Option<SignedDuration>,
     /// How far back the query looks through it: its range, or [`LOOKBACK_DELTA`], plus the subqueries around it.
     pub look_back: SignedDuration,
-    /// Whether the query needs the whole look-back filled: a range or a subquery does, an instant value does not.
+    /// Whether the query needs the whole look-back filled: a range or a subquery does, an instant value does not, unless
+    /// the user says how far it looks back (a recording rule).
     pub over_time: bool,
     /// How far into the past it is shifted, subqueries included. Probes are shifted alike: what was fresh then counts.
     pub offset: SignedDuration,
@@ -119,7 +120,7 @@ pub struct Leaf {
 pub struct QueryPlan {
     /// Its selectors; at least one, at most [`MAX_LEAVES`].
     pub leaves: Vec<Leaf>,
-    /// The largest look-back of them.
+    /// The largest look-back of them, or the user's word.
     pub look_back: SignedDuration,
 }
 
@@ -130,6 +131,15 @@ impl QueryPlan {
         let lifted = Lifted::of(text);
         bounds::check_shape(&lifted.text)?;
         on_the_parser_thread(&lifted)
+    }
+
+    /// The same plan by the user's word, which says that the data need so long to fill.
+    fn looking_back(mut self, look_back: SignedDuration) -> Self {
+        self.look_back = look_back;
+        for leaf in &mut self.leaves {
+            leaf.over_time = true;
+        }
+        self
     }
 }
 
@@ -151,7 +161,7 @@ impl PlannedQuery {
     pub fn new(text: &str, look_back: Option<Seconds>) -> Self {
         Self(Arc::new(Planned {
             text: text.into(),
-            plan: QueryPlan::of(text),
+            plan: planned(text, look_back),
             look_back: look_back.map(Seconds::duration),
             proof_of_absence: false,
         }))
@@ -189,11 +199,6 @@ impl PlannedQuery {
         Seconds::new(u32::try_from(millis.div_ceil(1000)).unwrap_or(u32::MAX))
     }
 
-    /// The user's own word on the look-back.
-    pub(crate) fn look_back_override(&self) -> Option<SignedDuration> {
-        self.0.look_back
-    }
-
     pub(crate) fn shared_text(&self) -> Arc<str> {
         Arc::clone(&self.0.text)
     }
@@ -201,6 +206,14 @@ impl PlannedQuery {
     pub(crate) fn wants_proof_of_absence(&self) -> bool {
         self.0.proof_of_absence
     }
+}
+
+fn planned(text: &str, look_back: Option<Seconds>) -> Result<QueryPlan, PlanError> {
+    let plan = QueryPlan::of(text)?;
+    Ok(match look_back {
+        Some(look_back) => plan.looking_back(look_back.duration()),
+        None => plan,
+    })
 }
 
 fn parse(query: &Lifted<'_>) -> Result<QueryPlan, PlanError> {

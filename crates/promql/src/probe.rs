@@ -65,14 +65,14 @@ pub struct Fill {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe<'a> {
     leaf: &'a Leaf,
-    /// The user's word on the look-back, which replaces the leaf's own.
-    look_back: Option<SignedDuration>,
+    look_back: SignedDuration,
     own_pods: Option<&'a OwnPods>,
 }
 
 impl<'a> Probe<'a> {
-    /// A probe of one selector. `look_back` is the user's word (`lookBackSeconds`), if there is one.
-    pub const fn new(leaf: &'a Leaf, look_back: Option<SignedDuration>, own_pods: Option<&'a OwnPods>) -> Self {
+    /// A probe of one selector. `look_back` is that of the whole query, as is [`ProbeContext::replicas_before`]: the two
+    /// must speak of the same stretch of time.
+    pub const fn new(leaf: &'a Leaf, look_back: SignedDuration, own_pods: Option<&'a OwnPods>) -> Self {
         Self {
             leaf,
             look_back,
@@ -90,7 +90,7 @@ impl<'a> Probe<'a> {
             offset,
         } = self.leaf;
         let now = selector.instant(*offset);
-        let before = selector.instant(*offset + self.look_back());
+        let before = selector.instant(*offset + self.look_back);
         let mut rows = vec![
             row(
                 "age",
@@ -162,16 +162,6 @@ impl<'a> Probe<'a> {
             own_pods: rows.count("pods")?,
             fill,
         })
-    }
-
-    /// The look-back that the coverage is judged by.
-    fn look_back(&self) -> SignedDuration {
-        self.look_back.unwrap_or(self.leaf.look_back)
-    }
-
-    /// Whether the query needs its whole look-back filled. The user's word on a look-back says that it does.
-    const fn over_time(&self) -> bool {
-        self.leaf.over_time || self.look_back.is_some()
     }
 }
 

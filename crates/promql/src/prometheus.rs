@@ -94,7 +94,7 @@ impl Prometheus {
             return reading;
         };
         let value = *value;
-        let coverages = match self.coverages(query, plan, context, deadline).await {
+        let coverages = match self.coverages(plan, context, deadline).await {
             Ok((_, true)) => {
                 return Reading::Partial {
                     value,
@@ -111,13 +111,12 @@ impl Prometheus {
     /// The coverage of each selector, and whether any came with a warning.
     async fn coverages<'a>(
         &self,
-        query: &PlannedQuery,
         plan: &'a QueryPlan,
         context: &'a ProbeContext,
         deadline: Instant,
     ) -> Result<(Vec<(Probe<'a>, Coverage)>, bool), Failure> {
         let requests = plan.leaves.iter().map(|leaf| async move {
-            let probe = Probe::new(leaf, query.look_back_override(), context.own_pods.as_ref());
+            let probe = Probe::new(leaf, plan.look_back, context.own_pods.as_ref());
             let answer = self.ask(RequestKind::Probe, &probe.text().into(), deadline).await?;
             let coverage = probe.coverage(&answer)?;
             Ok(((probe, coverage), answer.warned))

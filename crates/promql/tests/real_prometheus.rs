@@ -282,7 +282,7 @@ async fn every_probe_of_the_corpus_is_accepted() {
     let plans: Vec<_> = queries.filter_map(|query| QueryPlan::of(query).ok()).collect();
     assert!(plans.len() > 40, "{}", plans.len());
     for leaf in plans.iter().flat_map(|plan| &plan.leaves) {
-        for look_back in [None, Some(SignedDuration::from_millis(1500))] {
+        for look_back in [leaf.look_back, SignedDuration::from_millis(1500)] {
             let text = Probe::new(leaf, look_back, Some(&own_pods)).text();
             let answer = server.query(&text).await;
             assert_eq!(answer["status"], "success", "{text}: {answer}");

@@ -57,9 +57,9 @@ fn gap(probe: &Probe<'_>, coverage: &Coverage, context: &ProbeContext) -> Option
     if now < explained(before, context) {
         return Some(PartialCause::FewerSeries { now, before });
     }
-    if now > 0 && probe.over_time() && (before == 0 || fill.is_some_and(is_short)) {
+    if now > 0 && probe.leaf.over_time && (before == 0 || fill.is_some_and(is_short)) {
         return Some(PartialCause::YoungSeries {
-            look_back: probe.look_back(),
+            look_back: probe.look_back,
         });
     }
     let ready = context.own_pods.as_ref().map(|pods| pods.ready)?;

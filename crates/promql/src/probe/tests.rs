@@ -23,7 +23,10 @@ fn a_probe_asks_for_everything_at_once() {
         r#"label_replace(max(count_over_time(m{a="b"}[60s])), "probe", "fill", "", "")"#,
         r#"label_replace(max(max_over_time(count_over_time(m{a="b"}[60s])[420s:60s])), "probe", "fill_lately", "", "")"#,
     ];
-    assert_eq!(Probe::new(&leaf, None, Some(&pods)).text(), expected.join(" or "));
+    assert_eq!(
+        Probe::new(&leaf, leaf.look_back, Some(&pods)).text(),
+        expected.join(" or ")
+    );
 }
 
 #[test]
@@ -34,7 +37,7 @@ fn a_probe_is_shifted_as_its_selector_is() {
         r#"label_replace(count(m offset 3600s), "probe", "now", "", "")"#,
         r#"label_replace(count(m offset 3900s), "probe", "before", "", "")"#,
     ];
-    assert_eq!(Probe::new(&leaf, None, None).text(), expected.join(" or "));
+    assert_eq!(Probe::new(&leaf, leaf.look_back, None).text(), expected.join(" or "));
 }
 
 #[test]
@@ -88,7 +91,10 @@ fn the_rows_of_a_probe_are_its_coverage() {
         own_pods: 3,
         fill: Some(Fill { now: 4, lately: 5 }),
     };
-    assert_eq!(Probe::new(&leaf, None, None).coverage(&answer(&rows)), Ok(expected));
+    assert_eq!(
+        Probe::new(&leaf, leaf.look_back, None).coverage(&answer(&rows)),
+        Ok(expected)
+    );
 }
 
 #[test]
@@ -101,7 +107,10 @@ fn a_probe_without_rows_found_no_series() {
         own_pods: 0,
         fill: None,
     };
-    assert_eq!(Probe::new(&leaf, None, None).coverage(&answer(&[])), Ok(expected));
+    assert_eq!(
+        Probe::new(&leaf, leaf.look_back, None).coverage(&answer(&[])),
+        Ok(expected)
+    );
 }
 
 #[test]
@@ -110,7 +119,7 @@ fn a_probe_answered_with_something_else_has_failed() {
     let failed = Err(Failure::of(FailureClass::MalformedAnswer));
     for rows in [[("now", "NaN")], [("now", "-1")], [("age", "+Inf")], [("now", "1")]] {
         assert_eq!(
-            Probe::new(&leaf, None, None).coverage(&answer(&rows)),
+            Probe::new(&leaf, leaf.look_back, None).coverage(&answer(&rows)),
             failed,
             "{rows:?}"
         );
@@ -119,5 +128,5 @@ fn a_probe_answered_with_something_else_has_failed() {
         value: Value::Scalar(1.0),
         warned: false,
     };
-    assert_eq!(Probe::new(&leaf, None, None).coverage(&scalar), failed);
+    assert_eq!(Probe::new(&leaf, leaf.look_back, None).coverage(&scalar), failed);
 }

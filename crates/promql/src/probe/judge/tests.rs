@@ -1,9 +1,9 @@
-use autoscaler_core::{Evidence, Failure, FailureClass, PartialCause, Quantity, Reading, Replicas};
+use autoscaler_core::{Evidence, Failure, FailureClass, PartialCause, Quantity, Reading, Replicas, Seconds};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::{Leaf, QueryPlan};
+use crate::plan::{Leaf, PlannedQuery, QueryPlan};
 use crate::probe::{OwnPods, PodNames};
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -68,7 +68,7 @@ fn whole() -> Coverage {
 
 fn judged_as(query: &str, coverage: Coverage, context: &ProbeContext) -> Reading {
     let leaf = leaf(query);
-    let probe = Probe::new(&leaf, None, context.own_pods.as_ref());
+    let probe = Probe::new(&leaf, leaf.look_back, context.own_pods.as_ref());
     judge(fresh(Evidence::Unprobed), &[(probe, coverage)], context)
 }
 
@@ -108,7 +108,10 @@ fn r1_the_stalest_selector_decides() {
         age: Some(MINUTE * 3),
         ..whole()
     };
-    let coverages = [(Probe::new(&a, None, None), old), (Probe::new(&b, None, None), whole())];
+    let coverages = [
+        (Probe::new(&a, a.look_back, None), old),
+        (Probe::new(&b, b.look_back, None), whole()),
+    ];
     let stale = Reading::Stale {
         age: MINUTE * 3,
         limit: MINUTE,
@@ -193,8 +196,9 @@ fn r2_an_instant_value_is_whole_at_once() {
 
 #[test]
 fn r2_the_users_word_on_a_look_back_asks_for_it_to_be_filled() {
-    let leaf = leaf("job:rate5m");
-    let probe = Probe::new(&leaf, Some(MINUTE * 5), None);
+    let query = PlannedQuery::new("job:rate5m", Some(Seconds::new(300)));
+    let plan = query.plan().unwrap();
+    let probe = Probe::new(&plan.leaves[0], plan.look_back, None);
     assert!(
         probe
             .text()
@@ -210,6 +214,14 @@ fn r2_the_users_word_on_a_look_back_asks_for_it_to_be_filled() {
         judge(fresh(Evidence::Unprobed), &[(probe, coverage)], &context()),
         young
     );
+}
+
+/// Else fewer replicas within the longer look-back would excuse fewer series within the shorter.
+#[test]
+fn r2_every_selector_is_compared_over_the_look_back_of_the_query() {
+    let plan = QueryPlan::of("sum(rate(a[1m])) / sum(rate(b[10m]))").unwrap();
+    let probe = Probe::new(&plan.leaves[0], plan.look_back, None);
+    assert!(probe.text().contains("count(a offset 600s)"), "{}", probe.text());
 }
 
 #[test]
@@ -267,8 +279,8 @@ fn r2_a_selector_that_never_had_series_does_not_spoil_the_others() {
         fill: Some(Fill::default()),
     };
     let coverages = [
-        (Probe::new(&requests, None, None), whole()),
-        (Probe::new(&errors, None, None), none),
+        (Probe::new(&requests, requests.look_back, None), whole()),
+        (Probe::new(&errors, errors.look_back, None), none),
     ];
     assert_eq!(
         judge(fresh(Evidence::Unprobed), &coverages, &context()),
@@ -301,7 +313,7 @@ fn a_reading_that_is_no_whole_number_stays_what_it_is() {
     ];
     for reading in readings {
         let leaf = leaf("m");
-        let coverages = [(Probe::new(&leaf, None, None), whole())];
+        let coverages = [(Probe::new(&leaf, leaf.look_back, None), whole())];
         assert_eq!(judge(reading.clone(), &coverages, &context()), reading);
     }
 }
