@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures::stream;
+use futures::stream::{self, StreamExt};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::client::conn::http1::handshake;
@@ -177,11 +177,16 @@ async fn truncate(request: Request<Full<Bytes>>, upstream: SocketAddr, length: u
             let (mut head, body) = response.into_parts();
             head.headers.insert("content-length", body.len().into());
             let kept = body.slice(..length.min(body.len()));
-            // The error ends the connection before the promised length.
-            let frames = [Ok(Frame::data(kept)), Err(BoxError::from("cut off on purpose"))];
+            let first = stream::once(async { Ok(Frame::data(kept)) });
+            // The error ends the connection before the promised length. Without the pause it would come before what has
+            // been written so far is sent.
+            let end = stream::once(async {
+                tokio::task::yield_now().await;
+                Err(BoxError::from("cut off on purpose"))
+            });
             Reply::Send(Response::from_parts(
                 head,
-                StreamBody::new(stream::iter(frames)).boxed_unsync(),
+                StreamBody::new(first.chain(end)).boxed_unsync(),
             ))
         }
         Err(error) => bad_gateway(&error),
