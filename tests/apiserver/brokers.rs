@@ -59,3 +59,24 @@ pub(crate) async fn create(world: &World, name: &str, members: u32) {
     );
     world.plane.apply(&broker).await.unwrap();
 }
+
+/// Lets the operators of one world do what these rules say, there and nowhere else.
+pub(crate) async fn grant(world: &World, rules: &[&str]) {
+    let (namespace, rules) = (&world.namespace, rules.join("\n- "));
+    let role = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: brokers, namespace: \
+         {namespace}}}\nrules:\n- {rules}\n"
+    );
+    world.plane.apply(&role).await.unwrap();
+    let subject = format!("--serviceaccount={namespace}:metric-autoscaler");
+    let binding = [
+        "create",
+        "rolebinding",
+        "brokers",
+        "--role=brokers",
+        &subject,
+        "-n",
+        namespace,
+    ];
+    assert!(world.plane.kubectl(&binding).await.unwrap().success);
+}

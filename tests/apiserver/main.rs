@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
 
+mod access;
 mod admission;
 mod brokers;
 mod examples;
 mod faults;
+mod gated;
 mod operator;
 mod scaling;
 mod shared;
 mod targets;
 mod witness;
 mod world;
+mod writers;

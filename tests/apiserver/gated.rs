@@ -1,0 +1,70 @@
+//! Worlds in which every change of size waits at a door: between what the operator has read and what the API server does
+//! with its write, a test can let anything happen, in an order that no machine's speed changes.
+//!
+//! Two things make the door. The operators have no right to change a size; and the API server asks a webhook about whoever
+//! has no right, which answers yes, but not before the test has opened the door. Both are Kubernetes' own means.
+
+mod authorizer;
+
+use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
+use autoscaler_testkit::wait::eventually;
+use tokio::sync::OnceCell;
+
+use crate::shared::install;
+use crate::world::{DEADLINE, World};
+use authorizer::Authorizer;
+
+/// Operators wait at the door for as long as it takes.
+pub(crate) const PATIENT: [&str; 4] = ["--api-timeout", "60", "--lease-duration", "600"];
+
+struct Gated {
+    plane: ControlPlane,
+    authorizer: Authorizer,
+}
+
+/// The plane of all such worlds.
+async fn gated() -> &'static Gated {
+    static GATED: OnceCell<Gated> = OnceCell::const_new();
+    GATED
+        .get_or_init(|| async {
+            let authorizer = Authorizer::start();
+            let options = authorizer.arguments().into_iter().fold(
+                PlaneOptions::default().with_ready_pods(),
+                PlaneOptions::with_api_server_arg,
+            );
+            let plane = ControlPlane::start(options).await.unwrap();
+            install(&plane).await;
+            Gated { plane, authorizer }
+        })
+        .await
+}
+
+/// See the module.
+pub(crate) struct Door {
+    pub(crate) world: World,
+    authorizer: &'static Authorizer,
+}
+
+impl Door {
+    /// A world behind a closed door.
+    pub(crate) async fn closed(name: &str) -> Self {
+        let Gated { plane, authorizer } = gated().await;
+        let world = World::on(plane, name).await;
+        world.take_right("apps", "deployments/scale", "patch").await;
+        authorizer.close(&world.namespace);
+        Self { world, authorizer }
+    }
+
+    /// Lets changes of size pass that wait, and those that come.
+    pub(crate) fn open(&self) {
+        self.authorizer.open(&self.world.namespace);
+    }
+
+    /// Waits until a change of size waits.
+    pub(crate) async fn wait_for_a_write(&self) {
+        eventually("a change of size waits at the door", DEADLINE, || async {
+            self.authorizer.has_callers(&self.world.namespace)
+        })
+        .await;
+    }
+}
