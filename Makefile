@@ -13,7 +13,9 @@ help: ## List the targets
 ##@ The two commands of the README
 
 .PHONY: demo
-demo: binaries operator ## Watch a Deployment and a StatefulSet follow PromQL on a real control plane (KEEP=1 stays up)
+demo: export CARGO_TERM_COLOR := auto
+demo: testkit operator ## Watch a Deployment and a StatefulSet follow PromQL on a real control plane (KEEP=1 stays up)
+	@$(CARGO) run --quiet --package autoscaler-testkit --bin testkit -- binaries >/dev/null
 	@$(CARGO) run --quiet --package autoscaler-testkit --bin demo
 
 .PHONY: test
@@ -31,10 +33,13 @@ operator: toolchain ## Build the operator
 	@echo "building the operator (the first time about 3 minutes)"
 	@$(CARGO) build --locked --package metric-autoscaler
 
-.PHONY: binaries
-binaries: toolchain ## Find or build etcd, kube-apiserver, Prometheus and the rest of the local control plane
-	@echo "building the testkit (the first time about 2 minutes)"
+.PHONY: testkit
+testkit: toolchain
+	@echo "building the testkit, which runs a local control plane (the first time about 2 minutes)"
 	@$(CARGO) build --locked --package autoscaler-testkit --bins
+
+.PHONY: binaries
+binaries: testkit ## Find or build etcd, kube-apiserver, Prometheus and the rest of the local control plane
 	@$(CARGO) run --quiet --package autoscaler-testkit --bin testkit -- binaries
 
 .PHONY: test-unit

@@ -1,0 +1,52 @@
+//! Answers: how long after the load has begun is that?
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::jiff::Timestamp;
+
+/// Zero is when the load begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    instant: Instant,
+    timestamp: Timestamp,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self {
+            instant: Instant::now(),
+            timestamp: Timestamp::now(),
+        }
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.instant.elapsed()
+    }
+
+    /// `0:07`.
+    pub(crate) fn now(&self) -> String {
+        minutes(i64::try_from(self.elapsed().as_secs()).unwrap_or(i64::MAX))
+    }
+
+    /// A text of the operator, with its points in time on this clock.
+    pub(crate) fn translate(&self, text: &str) -> String {
+        let words = text.split(' ').map(|word| {
+            let bare = word.trim_end_matches([',', ';', '.', ':', ')']);
+            match bare.parse::<Timestamp>() {
+                Ok(at) => {
+                    let milliseconds = at.duration_since(self.timestamp).as_millis();
+                    let seconds = i64::try_from((milliseconds + 500).div_euclid(1000)).unwrap_or(i64::MAX);
+                    format!("{}{}", minutes(seconds), &word[bare.len()..])
+                }
+                Err(_) => word.to_owned(),
+            }
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn minutes(seconds: i64) -> String {
+    let sign = if seconds < 0 { "-" } else { "" };
+    let seconds = seconds.unsigned_abs();
+    format!("{sign}{}:{:02}", seconds / 60, seconds % 60)
+}
