@@ -155,6 +155,9 @@ fn partial(cause: &PartialCause) -> String {
         PartialCause::FewerSeries { now, before } => {
             format!("covers only part of the load: {now} series now, {before} one look-back ago")
         }
+        PartialCause::TargetsDown { down } => {
+            format!("covers only part of the load: {down} scrape targets that had its series are down")
+        }
         PartialCause::YoungSeries { look_back } => {
             format!(
                 "reads low: its series are younger than its look-back of {}",

@@ -73,6 +73,11 @@ pub enum PartialCause {
         /// Series one look-back ago.
         before: u64,
     },
+    /// Scrape targets that had series lately are down, and Prometheus says so (`up` is 0).
+    TargetsDown {
+        /// How many.
+        down: u64,
+    },
     /// The series are younger than the look-back of the query, so its rate reads low.
     YoungSeries {
         /// The look-back that they do not fill yet.

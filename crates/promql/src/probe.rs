@@ -24,6 +24,14 @@ const ROW: &str = "probe";
 /// Beyond this range the fill of a range is not asked for: it reads several ranges of every series.
 const LONGEST_FILL: SignedDuration = SignedDuration::from_hours(1);
 
+/// How far back a scrape target that is down now is looked for among those that had series, beside the look-back: a
+/// loss that lasts longer than the look-back must not become the new normal.
+const HAD_SERIES: [SignedDuration; 3] = [
+    SignedDuration::from_mins(15),
+    SignedDuration::from_hours(1),
+    SignedDuration::from_hours(6),
+];
+
 /// What a probe is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeContext {
@@ -46,6 +54,8 @@ pub struct Coverage {
     pub now: u64,
     /// Series one look-back ago.
     pub before: u64,
+    /// Scrape targets that had such series within the last hours and are down now (`up` is 0).
+    pub down: u64,
     /// Of the target's own pods, how many have a series; 0 means that the selector is about something else.
     pub own_pods: u64,
     /// How well the range of the selector is filled, if it has one.
@@ -98,6 +108,7 @@ impl<'a> Probe<'a> {
             ),
             row("now", &format!("count({now})")),
             row("before", &format!("count({before})")),
+            row("down", &self.down_targets()),
         ];
         if let Some(pods) = self.own_pods {
             let own = selector.narrowed(&pods.matchers(), *offset);
@@ -112,6 +123,18 @@ impl<'a> Probe<'a> {
             }
         }
         rows.join(" or ")
+    }
+
+    /// Scrape targets that are known to Prometheus and down, of those that had series of this selector. A pod that was
+    /// removed is no scrape target any more, and so is not counted.
+    fn down_targets(&self) -> String {
+        let Leaf { selector, offset, .. } = self.leaf;
+        let longer = HAD_SERIES.into_iter().filter(|ago| *ago > self.look_back);
+        let had: Vec<String> = std::iter::once(self.look_back)
+            .chain(longer)
+            .map(|ago| selector.instant(*offset + ago))
+            .collect();
+        format!("count((up == 0) and on (job, instance) ({}))", had.join(" or "))
     }
 
     /// The best fill over a stretch that reaches behind any gap which `count(S offset …)` cannot see: after an outage
@@ -159,6 +182,7 @@ impl<'a> Probe<'a> {
             age,
             now,
             before: rows.count("before")?,
+            down: rows.count("down")?,
             own_pods: rows.count("pods")?,
             fill,
         })

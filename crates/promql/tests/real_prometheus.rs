@@ -97,6 +97,37 @@ async fn r2_half_the_targets_no_longer_scraped_are_fewer_series_at_once() {
     assert_eq!(cause(reading), PartialCause::FewerSeries { now: 1, before: 2 });
 }
 
+/// After one look-back the lesser count is what there was before; but Prometheus still knows the target, and cannot
+/// scrape it.
+#[tokio::test]
+async fn r2_a_loss_that_outlasts_the_look_back_is_still_a_loss() {
+    let gone = (Duration::from_mins(20), Duration::from_mins(7));
+    let options = knowing(&["web-0"]).with_history_until(requests("web-1"), gone, SECOND, steadily);
+    let server = start(options).await;
+    let reading = read_and_probe(&server, &query(BRIEFLY), &context()).await;
+    assert!(
+        matches!(
+            reading,
+            Reading::Fresh {
+                evidence: Evidence::Probed,
+                ..
+            }
+        ),
+        "no target is known: {reading:?}"
+    );
+
+    let exporter = Exporter::start();
+    exporter.fail(true);
+    server
+        .add_target("web", exporter.address(), &[("instance", "web-1")])
+        .unwrap();
+    server
+        .wait_for(r#"count(up{instance="web-1"} == 0)"#, |down| down > 0.5)
+        .await;
+    let reading = read_and_probe(&server, &query(BRIEFLY), &context()).await;
+    assert_eq!(cause(reading), PartialCause::TargetsDown { down: 1 });
+}
+
 /// Samples that carry their own timestamps, as those of cAdvisor do, get no staleness marker: an instant selector goes
 /// on counting them for five minutes, while the range has long lost them.
 #[tokio::test]

@@ -51,11 +51,15 @@ fn gap(probe: &Probe<'_>, coverage: &Coverage, context: &ProbeContext) -> Option
         age: _,
         now,
         before,
+        down,
         own_pods,
         fill,
     } = *coverage;
     if now < explained(before, context) {
         return Some(PartialCause::FewerSeries { now, before });
+    }
+    if down > removed(context) {
+        return Some(PartialCause::TargetsDown { down });
     }
     if now > 0 && probe.leaf.over_time && (before == 0 || fill.is_some_and(is_short)) {
         return Some(PartialCause::YoungSeries {
@@ -67,6 +71,11 @@ fn gap(probe: &Probe<'_>, coverage: &Coverage, context: &ProbeContext) -> Option
         covered: own_pods,
         ready,
     })
+}
+
+/// How many scrape targets may be down because their replicas were removed.
+fn removed(context: &ProbeContext) -> u64 {
+    u64::from(context.replicas_before.get().saturating_sub(context.replicas.get()))
 }
 
 /// How many series there should be, given how many there were and how many replicas have gone since.

@@ -18,6 +18,7 @@ fn a_probe_asks_for_everything_at_once() {
         r#"label_replace(time() - (0) - max(timestamp(m{a="b"})), "probe", "age", "", "")"#,
         r#"label_replace(count(m{a="b"}), "probe", "now", "", "")"#,
         r#"label_replace(count(m{a="b"} offset 60s), "probe", "before", "", "")"#,
+        r#"label_replace(count((up == 0) and on (job, instance) (m{a="b"} offset 60s or m{a="b"} offset 900s or m{a="b"} offset 3600s or m{a="b"} offset 21600s)), "probe", "down", "", "")"#,
         r#"label_replace(count(count by (namespace, pod) (m{a="b",namespace=~"(shop|)",pod=~"my\\.db-[0-9]+"})), "probe", "pods", "", "")"#,
         r#"label_replace(count(count_over_time(m{a="b"}[60s])), "probe", "in_range", "", "")"#,
         r#"label_replace(max(count_over_time(m{a="b"}[60s])), "probe", "fill", "", "")"#,
@@ -36,6 +37,7 @@ fn a_probe_is_shifted_as_its_selector_is() {
         r#"label_replace(time() - (3600) - max(timestamp(m offset 3600s)), "probe", "age", "", "")"#,
         r#"label_replace(count(m offset 3600s), "probe", "now", "", "")"#,
         r#"label_replace(count(m offset 3900s), "probe", "before", "", "")"#,
+        r#"label_replace(count((up == 0) and on (job, instance) (m offset 3900s or m offset 4500s or m offset 7200s or m offset 25200s)), "probe", "down", "", "")"#,
     ];
     assert_eq!(Probe::new(&leaf, leaf.look_back, None).text(), expected.join(" or "));
 }
@@ -79,6 +81,7 @@ fn the_rows_of_a_probe_are_its_coverage() {
         ("age", "12.5"),
         ("now", "10"),
         ("before", "9"),
+        ("down", "1"),
         ("pods", "3"),
         ("in_range", "8"),
         ("fill", "4"),
@@ -88,6 +91,7 @@ fn the_rows_of_a_probe_are_its_coverage() {
         age: Some(SignedDuration::from_millis(12_500)),
         now: 8,
         before: 9,
+        down: 1,
         own_pods: 3,
         fill: Some(Fill { now: 4, lately: 5 }),
     };
@@ -104,6 +108,7 @@ fn a_probe_without_rows_found_no_series() {
         age: None,
         now: 0,
         before: 0,
+        down: 0,
         own_pods: 0,
         fill: None,
     };

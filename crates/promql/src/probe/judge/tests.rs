@@ -61,6 +61,7 @@ fn whole() -> Coverage {
         age: Some(SignedDuration::from_secs(15)),
         now: 10,
         before: 10,
+        down: 0,
         own_pods: 0,
         fill: Some(Fill { now: 4, lately: 4 }),
     }
@@ -269,12 +270,28 @@ fn r2_series_of_other_pods_are_not_compared_with_ours() {
 }
 
 #[test]
+fn r2_scrape_targets_that_are_down_are_a_loss_however_long_ago_they_went() {
+    let coverage = Coverage { down: 2, ..whole() };
+    assert_eq!(
+        judged(coverage.clone(), &context()),
+        partial(PartialCause::TargetsDown { down: 2 })
+    );
+    // Unless as many replicas were removed, and the configuration still names them.
+    assert_eq!(judged(coverage.clone(), &shrunk(12, 10)), fresh(Evidence::Probed));
+    assert_eq!(
+        judged(coverage, &shrunk(11, 10)),
+        partial(PartialCause::TargetsDown { down: 2 })
+    );
+}
+
+#[test]
 fn r2_a_selector_that_never_had_series_does_not_spoil_the_others() {
     let (requests, errors) = (leaf("rate(requests[1m])"), leaf("rate(errors[1m])"));
     let none = Coverage {
         age: None,
         now: 0,
         before: 0,
+        down: 0,
         own_pods: 0,
         fill: Some(Fill::default()),
     };
@@ -294,6 +311,7 @@ fn r4_a_number_that_rests_on_no_series_is_missing() {
         age: None,
         now: 0,
         before: 0,
+        down: 0,
         own_pods: 0,
         fill: Some(Fill::default()),
     };
@@ -323,13 +341,15 @@ fn coverages() -> impl Strategy<Value = Coverage> {
         proptest::option::of(0_i64..600),
         0_u64..30,
         0_u64..30,
+        0_u64..3,
         0_u64..30,
         proptest::option::of((0_u64..30, 0_u64..30)),
     )
-        .prop_map(|(age, now, before, own_pods, fill)| Coverage {
+        .prop_map(|(age, now, before, down, own_pods, fill)| Coverage {
             age: age.map(SignedDuration::from_secs),
             now,
             before,
+            down,
             own_pods,
             fill: fill.map(|(now, lately)| Fill { now, lately }),
         })
@@ -342,6 +362,7 @@ proptest! {
         let reading = judged(coverage.clone(), &shrunk(from, to));
         if reading == fresh(Evidence::Probed) {
             prop_assert!(coverage.age.is_none_or(|age| age <= MINUTE));
+            prop_assert!(coverage.down <= u64::from(from.saturating_sub(to)));
             prop_assert!(u128::from(coverage.now) * u128::from(from.max(to)) + u128::from(from.max(to)) > u128::from(coverage.before) * u128::from(to));
             prop_assert!(to < from || coverage.now >= coverage.before);
         }
