@@ -1,0 +1,130 @@
+//! A metric that is not there beside one that is, and a user's word on what that means (R4, R11).
+
+use std::time::{Duration, Instant};
+
+use autoscaler_testkit::fault_proxy::Fault;
+use rstest::rstest;
+use serde_json::json;
+
+use super::scene::{LITTLE, MUCH, Scene, metric};
+use crate::world::{World, assert_contains};
+
+#[tokio::test]
+async fn r11_one_unreadable_metric_of_two_blocks_shrinking_by_name_and_leaves_growth_to_the_other() {
+    let scene = Scene::shared("pair").await;
+    let world = &scene.world;
+    world.exporter.set("load{case=\"pair-other\"}", LITTLE);
+    let other = format!("sum(load{{namespace=\"{}\",case=\"pair-other\"}})", world.namespace);
+    world.prometheus.wait_for(&other, |load| load > 0.0).await;
+    let mut spec = scene.spec();
+    spec["metrics"]
+        .as_array_mut()
+        .unwrap()
+        .insert(0, metric("other", &other));
+    scene.begin(spec).await;
+    let trouble = scene.trouble_where(|query| query.contains("pair-other"), Fault::status(503));
+    scene.set_load(LITTLE).await;
+
+    let message = world
+        .wait_condition("pair", "ScalingLimited", "True", "ShrinkBlockedByMetric")
+        .await;
+    let said = "other cannot be read: unavailable (HTTP 503), blocks shrinking since ";
+    assert_contains(&message, said);
+    scene.is_held().await;
+    scene.is_well().await;
+    scene.wait_warning("ShrinkBlockedByMetric", said).await;
+    let status = scene.status().await;
+    let [unread, read] = &status.current_metrics[..] else {
+        panic!("{status:#?}")
+    };
+    assert_eq!((unread.name.as_str(), unread.reading.as_str()), ("other", "Failed"));
+    assert!(unread.since.is_some() && read.since.is_none(), "{status:#?}");
+
+    scene.set_load(MUCH).await;
+    scene.wait_replicas(5).await;
+    trouble.lift();
+    scene.set_load(LITTLE).await;
+    scene.wait_replicas(1).await;
+}
+
+#[tokio::test]
+async fn r4_a_missing_metric_that_is_to_be_ignored_does_not_take_part() {
+    let scene = Scene::shared("ignored").await;
+    let never = format!("sum(load{{namespace=\"{}\",case=\"never\"}})", scene.world.namespace);
+    let mut spec = scene.spec();
+    spec["metrics"] = json!([metric("never", &never), metric("load", &scene.query)]);
+    for metric in spec["metrics"].as_array_mut().unwrap() {
+        metric["whenMissing"] = json!("Ignore");
+    }
+    scene.begin(spec).await;
+    scene.set_load(MUCH).await;
+    scene.wait_replicas(5).await;
+    scene.set_load(LITTLE).await;
+    scene.wait_replicas(1).await;
+    let left_out = scene.status().await.current_metrics[0]
+        .reason
+        .clone()
+        .unwrap_or_default();
+    assert_contains(&left_out, "has no series, left out (whenMissing is Ignore)");
+
+    // With the other one gone as well, nothing is asked for and nothing is wrong.
+    scene.set_load(MUCH).await;
+    scene.wait_replicas(5).await;
+    scene.world.exporter.remove(&scene.series(""));
+    scene
+        .world
+        .wait_status("ignored", "no metric", |status| {
+            (status.current_metrics[1].reading == "Missing").then_some(())
+        })
+        .await;
+    scene.is_held().await;
+    scene.is_well().await;
+}
+
+#[rstest]
+#[case::missing("zero", "whenMissing", "MetricMissing", "Missing")]
+#[case::not_a_number("nan-zero", "whenNaN", "MetricNotANumber", "NotANumber")]
+#[tokio::test]
+async fn r4_absence_counts_as_no_load_only_once_the_source_has_proven_that_it_would_know(
+    #[case] name: &'static str,
+    #[case] field: &str,
+    #[case] reason: &str,
+    #[case] class: &str,
+) {
+    const LOOK_BACK: Duration = Duration::from_secs(4);
+    let world = World::new(name).await;
+    let _operator = world.operator().await;
+    let scene = Scene::in_world(world, name);
+    let mut spec = scene.spec();
+    spec["metrics"][0]["prometheus"]["lookBackSeconds"] = json!(LOOK_BACK.as_secs());
+    spec["metrics"][0][field] = json!("Zero");
+    scene.begin(spec).await;
+
+    // A server that scrapes nothing knows nothing.
+    let nothing = json!({"status": "success", "data": {"resultType": "vector", "result": []}});
+    let scrapes_nothing = scene.trouble_where(|query| query.contains("count(up)"), Fault::Answer(nothing));
+    match field {
+        "whenNaN" => scene.set_load(f64::NAN).await,
+        _ => scene.world.exporter.remove(&scene.series("")),
+    }
+    scene.wait_unread(reason, class, "blocks shrinking since ").await;
+    scene.is_held().await;
+
+    // Neither does one that has just come back.
+    let outage = scene.trouble_where(|_| true, Fault::status(503));
+    scene
+        .world
+        .wait_condition(name, "Ready", "False", "SourceUnavailable")
+        .await;
+    scrapes_nothing.lift();
+    let back = Instant::now();
+    outage.lift();
+    scene.wait_replicas(1).await;
+    assert!(back.elapsed() >= LOOK_BACK, "believed after {:?}", back.elapsed());
+    let message = scene
+        .world
+        .wait_condition(name, "ScalingActive", "True", "ValidMetricFound")
+        .await;
+    assert_contains(&message, "counted as no load");
+    assert_eq!(scene.status().await.current_metrics[0].reading, class);
+}
