@@ -10,6 +10,7 @@ use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
 use autoscaler_testkit::wait::eventually;
 use tokio::sync::OnceCell;
 
+use crate::access::Right;
 use crate::shared::install;
 use crate::world::{DEADLINE, World};
 use authorizer::Authorizer;
@@ -22,7 +23,11 @@ struct Gated {
     authorizer: Authorizer,
 }
 
-/// The plane of all such worlds.
+/// Their plane, where nobody has installed anything else: there is no KEDA.
+pub(crate) async fn plane() -> &'static ControlPlane {
+    &gated().await.plane
+}
+
 async fn gated() -> &'static Gated {
     static GATED: OnceCell<Gated> = OnceCell::const_new();
     GATED
@@ -50,7 +55,10 @@ impl Door {
     pub(crate) async fn closed(name: &str) -> Self {
         let Gated { plane, authorizer } = gated().await;
         let world = World::on(plane, name).await;
-        world.take_right("apps", "deployments/scale", "patch").await;
+        let sizes = ["deployments/scale", "replicasets/scale", "statefulsets/scale"];
+        world
+            .take_rights(&sizes.map(|size| Right::new("apps", size, "patch")))
+            .await;
         authorizer.close(&world.namespace);
         Self { world, authorizer }
     }

@@ -151,18 +151,23 @@ impl World {
 
     /// The same without waiting for its pods.
     pub(crate) async fn apply_workload(&self, kind: &str, name: &str, replicas: u32) {
+        let manifest = self.workload_manifest(kind, name, replicas);
+        self.plane.apply(&manifest).await.unwrap();
+    }
+
+    /// As it is applied.
+    pub(crate) fn workload_manifest(&self, kind: &str, name: &str, replicas: u32) -> String {
         let service = if kind == "StatefulSet" {
             format!("\n  serviceName: {name}")
         } else {
             String::new()
         };
-        let yaml = format!(
+        format!(
             "apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: {}}}\nspec:\n  replicas: \
              {replicas}{service}\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: \
              {{app: {name}}}}}\n    spec: {{containers: [{{name: main, image: none}}]}}\n",
             self.namespace
-        );
-        self.plane.apply(&yaml).await.unwrap();
+        )
     }
 
     /// An autoscaler of 1 to 10 replicas with a target of 100 per replica on [`LOAD`], evaluated every second, free of
@@ -185,13 +190,18 @@ impl World {
 
     /// An autoscaler with the given YAML below `scaleTargetRef`.
     pub(crate) async fn apply_autoscaler(&self, name: &str, kind: &str, target: &str, spec: &str) {
+        let manifest = self.autoscaler_manifest(name, kind, target, spec);
+        self.plane.apply(&manifest).await.unwrap();
+    }
+
+    /// As it is applied.
+    pub(crate) fn autoscaler_manifest(&self, name: &str, kind: &str, target: &str, spec: &str) -> String {
         let api_version = api_version(kind);
-        let yaml = format!(
+        format!(
             "apiVersion: metricautoscaler.dev/v1alpha1\nkind: MetricAutoscaler\nmetadata: {{name: {name}, namespace: \
              {}}}\nspec:\n  scaleTargetRef: {{apiVersion: {api_version}, kind: {kind}, name: {target}}}\n{spec}",
             self.namespace
-        );
-        self.plane.apply(&yaml).await.unwrap();
+        )
     }
 
     /// The API of a kind in this namespace.

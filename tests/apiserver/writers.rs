@@ -5,3 +5,5 @@ mod autoscalers;
 mod people;
 mod races;
 mod tools;
+
+pub(crate) use autoscalers::install_keda;

@@ -1,0 +1,121 @@
+//! One operator ends, and another takes its place.
+
+use autoscaler_core::{ChangeCause, Replicas};
+use jiff::SignedDuration;
+use kube::api::{Patch, PatchParams};
+use rstest::rstest;
+use serde_json::json;
+
+use super::End;
+use crate::world::{World, assert_contains};
+
+#[rstest]
+#[case(End::Told)]
+#[case(End::Killed)]
+#[tokio::test]
+async fn a_cooldown_goes_on_as_if_nothing_had_happened(#[case] end: End) {
+    let world = World::new("cooldown").await;
+    world.set_load(300.0).await;
+    world.workload("Deployment", "web", 1).await;
+    let first = world.operator_with("first", &[]).await;
+    let cooldown = "  cooldown: {scaleDownSeconds: 600}\n";
+    world.autoscale("web", "Deployment", "web", cooldown).await;
+    world.wait_wanted("Deployment", "web", 3).await;
+    world.set_load(100.0).await;
+    world
+        .wait_condition("web", "ScalingLimited", "True", "CoolingDown")
+        .await;
+    let (before, remembered) = (world.status("web").await, world.history("web").await);
+    end.of(first).await;
+
+    let mark = world.mark();
+    let second = world.operator_with("second", &[]).await;
+    second.wait_evaluations(4).await;
+    let (after, recalled) = (world.status("web").await, world.history("web").await);
+    assert!(before.next_change_time.is_some());
+    assert_eq!(after.next_change_time, before.next_change_time);
+    assert_eq!(recalled.changes, remembered.changes);
+    world
+        .wait_condition("web", "ScalingLimited", "True", "CoolingDown")
+        .await;
+    assert_eq!(world.scale_writes_since(mark).await, []);
+}
+
+#[tokio::test]
+async fn a_cooldown_that_spans_a_restart_ends_when_it_is_over() {
+    const SECONDS: u32 = 10;
+    let world = World::new("short").await;
+    world.set_load(300.0).await;
+    world.workload("Deployment", "web", 1).await;
+    let first = world.operator_with("first", &[]).await;
+    let cooldown = format!("  cooldown: {{scaleDownSeconds: {SECONDS}}}\n");
+    world.autoscale("web", "Deployment", "web", &cooldown).await;
+    world.wait_wanted("Deployment", "web", 3).await;
+    End::Killed.of(first).await;
+    world.set_load(100.0).await;
+    let _second = world.operator_with("second", &[]).await;
+    world.wait_wanted("Deployment", "web", 1).await;
+    world
+        .wait_status("web", "the shrink is remembered", |status| {
+            (status.last_replicas == Some(1)).then_some(())
+        })
+        .await;
+    let changes = world.history("web").await.changes;
+    let last = |to: u32| {
+        let made = changes.as_slice().iter().rfind(|change| change.to == Replicas::new(to));
+        made.unwrap().at
+    };
+    let rested = last(1).duration_since(last(3));
+    assert!(rested >= SignedDuration::from_secs(SECONDS.into()), "{changes:?}");
+}
+
+#[rstest]
+#[case(End::Told)]
+#[case(End::Killed)]
+#[tokio::test]
+async fn a_count_set_by_hand_while_no_operator_ran_is_kept_for_a_window(#[case] end: End) {
+    let world = World::new("absent").await;
+    let first = world.operator_with("first", &[]).await;
+    world.settle_at_five().await;
+    end.of(first).await;
+    world.scale_by_hand("Deployment", "web", 8).await;
+
+    let mark = world.mark();
+    let second = world.operator_with("second", &[]).await;
+    let status = world
+        .wait_status("web", "the count set by hand is known", |status| {
+            (status.current_replicas == Some(8)).then(|| status.clone())
+        })
+        .await;
+    assert_contains(&status.decisions.join("\n"), "5 -> 8 by somebody else (kubectl)");
+    second.wait_evaluations(3).await;
+    let foreign = world.history("web").await.changes.as_slice().last().copied().unwrap();
+    assert_eq!(
+        (foreign.from.get(), foreign.to.get(), foreign.cause),
+        (5, 8, ChangeCause::Foreign)
+    );
+    assert_eq!(world.scale_writes_since(mark).await, []);
+    assert_eq!(world.replicas("Deployment", "web").await, 8);
+}
+
+#[tokio::test]
+async fn a_memory_that_cannot_be_read_is_lost_and_not_empty() {
+    let world = World::new("garbled").await;
+    let first = world.operator_with("first", &[]).await;
+    world.settle_at_five().await;
+    End::Told.of(first).await;
+    let garbled = Patch::Merge(json!({"status": {"history": "9 of a later version"}}));
+    let parameters = PatchParams::default();
+    let api = world.autoscalers();
+    api.patch_status("web", &parameters, &garbled).await.unwrap();
+    world.set_load(100.0).await;
+
+    let mark = world.mark();
+    let second = world.operator_with("second", &[]).await;
+    let message = world
+        .wait_condition("web", "ScalingLimited", "True", "HistoryUncertain")
+        .await;
+    assert_contains(&message, "history is uncertain after an interruption");
+    second.wait_evaluations(3).await;
+    assert_eq!(world.scale_writes_since(mark).await, []);
+}

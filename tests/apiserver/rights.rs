@@ -1,0 +1,145 @@
+//! What the operator may do: what it needs, and nothing that it does not (design section 8).
+
+use autoscaler_testkit::audit::Mark;
+use autoscaler_testkit::wait::eventually;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::json;
+
+use crate::access::Right;
+use crate::gated;
+use crate::operator::Operator;
+use crate::shared::rbac_file;
+use crate::world::{DEADLINE, World, assert_contains};
+use crate::writers::install_keda;
+
+const KINDS: [&str; 3] = ["Deployment", "ReplicaSet", "StatefulSet"];
+
+#[tokio::test]
+async fn every_right_is_used_and_none_is_missing() {
+    let world = World::new("rights").await;
+    install_keda(world.plane).await;
+    let rights = ["operator_role.yaml", "leader_role.yaml"].map(Right::in_file).concat();
+    // Roles take effect a moment after they are applied: what is refused before that tells nothing.
+    world.wait_for_rights(&rights).await;
+
+    let mark = world.mark();
+    let operator = world.operator().await;
+    scale_every_kind(&world).await;
+    write_over_a_stale_version(&world).await;
+    lose_the_lease(&world, &operator).await;
+
+    let requests = world.all_requests_since(mark).await;
+    let refused: Vec<_> = requests.iter().filter(|request| request.code == 403).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+    let is_used = |right: &Right| requests.iter().any(|request| right.allows(request));
+    let unused: Vec<_> = rights.iter().filter(|right| !is_used(right)).collect();
+    assert!(unused.is_empty(), "{unused:#?}");
+}
+
+async fn scale_every_kind(world: &World) {
+    world.set_load(300.0).await;
+    for kind in KINDS {
+        let name = kind.to_lowercase();
+        world.apply_workload(kind, &name, 1).await;
+        world.autoscale(&name, kind, &name, "").await;
+    }
+    for kind in KINDS {
+        let name = kind.to_lowercase();
+        world.wait_wanted(kind, &name, 3).await;
+        world.wait_condition(&name, "Ready", "True", "ValidMetricFound").await;
+    }
+}
+
+/// Somebody else writes the autoscaler, so the version that the operator knows is no longer the newest.
+async fn write_over_a_stale_version(world: &World) {
+    let annotation = Patch::Merge(json!({"metadata": {"annotations": {"somebody": "else"}}}));
+    let parameters = PatchParams::default();
+    world
+        .autoscalers()
+        .patch("deployment", &parameters, &annotation)
+        .await
+        .unwrap();
+    world.set_load(200.0).await;
+    world
+        .wait_status("deployment", "the shrink is reported", |status| {
+            (status.last_replicas == Some(2)).then_some(())
+        })
+        .await;
+}
+
+/// Somebody deletes the Lease under the leader.
+async fn lose_the_lease(world: &World, operator: &Operator) {
+    let leases: Api<Lease> = Api::namespaced(world.client.clone(), &world.namespace);
+    leases
+        .delete("metric-autoscaler", &DeleteParams::default())
+        .await
+        .unwrap();
+    eventually("the lease is held again", DEADLINE, || async {
+        let lease = leases.get_opt("metric-autoscaler").await.unwrap()?;
+        lease.spec?.holder_identity.filter(|holder| !holder.is_empty())
+    })
+    .await;
+    operator.wait_ready().await;
+    operator.wait_evaluations(3).await;
+}
+
+#[tokio::test]
+async fn where_keda_is_not_installed_nothing_is_refused() {
+    let world = World::on(gated::plane().await, "no-keda").await;
+    let rights = ["operator_role.yaml", "leader_role.yaml"].map(Right::in_file).concat();
+    world.wait_for_rights(&rights).await;
+    let mark = world.mark();
+    let _operator = world.operator().await;
+    scale_every_kind(&world).await;
+    assert_eq!(
+        keda_and_refusals(&world, mark).await,
+        [("/apis/keda.sh/v1alpha1".to_owned(), 404)]
+    );
+}
+
+/// What was asked about KEDA, and whatever was refused.
+async fn keda_and_refusals(world: &World, mark: Mark) -> Vec<(String, u16)> {
+    let requests = world.requests_since(mark).await;
+    let told = requests
+        .into_iter()
+        .filter(|request| request.uri.contains("keda.sh") || request.code == 403);
+    told.map(|request| (request.uri, request.code)).collect()
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_for_one_kind_stops_that_kind_alone() {
+    let world = World::new("one-kind").await;
+    let _operator = world.operator().await;
+    scale_every_kind(&world).await;
+    let deployments = [Right::new("apps", "deployments/scale", "patch")];
+    world.take_rights(&deployments).await;
+    world.set_load(500.0).await;
+    world.wait_wanted("StatefulSet", "statefulset", 5).await;
+    world.wait_wanted("ReplicaSet", "replicaset", 5).await;
+    let message = world
+        .wait_condition("deployment", "AbleToScale", "False", "Forbidden")
+        .await;
+    assert_contains(&message, "the operator may not patch deployments/scale.apps");
+    assert_contains(
+        &message,
+        r#"{apiGroups: ["apps"], resources: ["deployments/scale"], verbs: [get, patch]}"#,
+    );
+    assert_eq!(world.replicas("Deployment", "deployment").await, 3);
+
+    world.restore_rights(&deployments).await;
+    world.wait_wanted("Deployment", "deployment", 5).await;
+}
+
+#[tokio::test]
+async fn roles_that_are_applied_again_are_left_as_they_are() {
+    let world = World::new("again").await;
+    let said = world.plane.apply(&rbac_file("operator_role.yaml")).await.unwrap();
+    for line in said.lines() {
+        assert!(
+            line.ends_with(" unchanged"),
+            "for a moment nobody has any right: {said}"
+        );
+    }
+}
