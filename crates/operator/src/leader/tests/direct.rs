@@ -203,6 +203,44 @@ async fn a_silent_leader_is_followed_after_the_lease_and_stops_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_fence_counts_from_when_a_request_was_sent() {
+    let server = shipped();
+    let mut leader = Candidate::new(&server, "a");
+    let slow = Duration::from_secs(4);
+    leader.network.set(FAST, Way::Open(slow));
+    leader.acquire().await;
+    let open = Duration::from_secs(23).saturating_sub(slow);
+    assert!(leader.fence.remaining().unwrap() <= open);
+    // The renewal is sent after 10 s and answered after 14; that this was so is seen from here, after 15.
+    timeout(Duration::from_secs(11), leader.elector.keep())
+        .await
+        .unwrap_err();
+    let remaining = leader.fence.remaining().unwrap();
+    assert!(
+        remaining <= open && remaining > Duration::from_secs(17),
+        "{remaining:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn b8_a_watch_that_fell_silent_is_noticed_after_the_lease() {
+    let server = shipped();
+    let mut leader = Candidate::new(&server, "a");
+    leader.acquire().await;
+    let mut standby = Candidate::new(&server, "b");
+    let leading = async {
+        let _ = timeout(Duration::from_secs(5), leader.elector.keep()).await;
+        server.silence_watches();
+        let _ = timeout(LEASE * 2, leader.elector.keep()).await;
+        leader.elector.release().await;
+        Instant::now()
+    };
+    let (term, released) = tokio::join!(standby.acquire(), leading);
+    assert!(matches!(term.handover, Handover::Released { .. }), "{term:?}");
+    assert!(released.elapsed() < Duration::from_secs(1), "{:?}", released.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn renewals_that_fail_are_tried_again_while_the_fence_is_open() {
     let server = shipped();
     let mut leader = Candidate::new(&server, "a");
@@ -295,8 +333,8 @@ async fn d3_a_leader_that_finds_another_name_stops_at_once() {
         sleep(Duration::from_secs(3)).await;
         edit_spec(&server, |spec| spec.holder_identity = Some("b".to_owned()));
     };
-    let ((), lost) = tokio::join!(naming, leader.elector.keep());
-    assert_eq!(lost, Lost::Taken { by: "b".to_owned() });
+    let ((), lost) = tokio::join!(naming, timeout(LEASE, leader.elector.keep()));
+    assert_eq!(lost.unwrap(), Lost::Taken { by: "b".to_owned() });
     assert_eq!(leader.fence.remaining(), None);
     assert!(began.elapsed() < Duration::from_secs(4));
 }

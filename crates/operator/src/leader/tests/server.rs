@@ -68,6 +68,9 @@ struct State {
     lease: Option<Lease>,
     events: Vec<(u64, Value)>,
     requests: Vec<String>,
+    watches: usize,
+    /// Watches that began before that many others are silent.
+    silent_watches: usize,
 }
 
 impl Server {
@@ -78,6 +81,12 @@ impl Server {
     /// What was asked since this was last called: `PUT`, `POST`, `GET`, `LIST`, `WATCH`.
     pub(super) fn take_requests(&self) -> Vec<String> {
         std::mem::take(&mut self.state.lock().unwrap().requests)
+    }
+
+    /// Makes the watches of this moment silent: open, but nothing comes.
+    pub(super) fn silence_watches(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.silent_watches = state.watches;
     }
 
     /// Changes the lease as a person would, without asking for its version. Without a lease, nothing happens.
@@ -195,17 +204,29 @@ impl Server {
             .unwrap();
         let from: u64 = version.parse().unwrap();
         let (server, network) = (self.clone(), network.clone());
+        let number = {
+            let mut state = self.state.lock().unwrap();
+            state.watches += 1;
+            state.watches
+        };
         let events = stream::unfold(from, move |seen| {
             let (server, network) = (server.clone(), network.clone());
             async move {
                 let mut versions = server.version.subscribe();
                 versions.wait_for(|version| *version > seen).await.ok()?;
+                if server.is_silent(number) {
+                    std::future::pending::<()>().await;
+                }
                 let (version, event) = server.event_after(seen);
                 travel(&network.back).await;
                 Some((Ok::<_, BoxError>(Bytes::from(format!("{event}\n"))), version))
             }
         });
         Response::new(Body::from_stream(events.boxed()))
+    }
+
+    fn is_silent(&self, watch: usize) -> bool {
+        watch <= self.state.lock().unwrap().silent_watches
     }
 
     fn event_after(&self, seen: u64) -> (u64, Value) {
