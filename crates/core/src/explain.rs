@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use jiff::{SignedDuration, Timestamp, Unit};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::decision::{Basis, LimitCause, MetricStep, Part};
 use crate::reading::PartialCause;
@@ -258,9 +258,9 @@ pub fn target(step: &MetricStep) -> String {
     }
 }
 
-/// A point in time, to the second.
+/// A point in time, cut to the second as Kubernetes writes times.
 pub fn time(at: Timestamp) -> String {
-    at.round(Unit::Second).unwrap_or(at).to_string()
+    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }
 
 /// A length of time in seconds, with a decimal below ten.
