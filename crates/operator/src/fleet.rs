@@ -140,6 +140,7 @@ impl Fleet {
                     self.dismiss(key);
                 }
                 self.listed.clear();
+                self.context.rivals.complete();
                 self.vitals.synced.store(true, std::sync::atomic::Ordering::Relaxed);
             }
             Event::Apply(object) => drop(self.apply(&object)),

@@ -73,6 +73,15 @@ impl CallError {
         }
     }
 
+    /// Whether a kind that was to be discovered is not served: of an unknown group the API server says 404, of an unknown
+    /// kind in a known group kube does.
+    pub fn is_unknown_kind(&self) -> bool {
+        match self {
+            Self::Api { source, .. } => matches!(&**source, kube::Error::Discovery(_)) || self.is_not_found(),
+            Self::Timeout { .. } | Self::NotLeader { .. } => false,
+        }
+    }
+
     /// Whether the object asked for does not exist.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(404)

@@ -57,6 +57,11 @@ impl<V: Clone> Mirror<V> {
         *self.listing.borrow()
     }
 
+    /// What is kept is all there is for now, although no watch has said so.
+    pub fn complete(&self) {
+        self.listing.send_replace(Listing::Done);
+    }
+
     /// Waits until the first list has arrived or was refused, but not longer than `limit`.
     pub async fn settled(&self, limit: Duration) -> Listing {
         let mut listing = self.listing.subscribe();

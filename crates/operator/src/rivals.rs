@@ -18,6 +18,9 @@ use crate::mirror::{Listing, Mirror};
 /// KEDA may be installed after us: how often we look.
 const LOOK_FOR_KEDA: Duration = Duration::from_mins(5);
 
+/// How soon we look again when the API server has not told whether KEDA is there.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
 /// How long a first evaluation waits to learn of rivals.
 const FIRST_LIST: Duration = Duration::from_secs(10);
 
@@ -107,8 +110,11 @@ pub enum Rivalry {
     Rival(Rival),
     /// It is not known yet.
     Unknown,
-    /// It may not be known: the operator has no right to watch HPAs.
-    Forbidden,
+    /// It may not be known: the operator has no right to list and watch them.
+    Forbidden {
+        /// As RBAC names it.
+        resource: &'static str,
+    },
 }
 
 /// All writers that are known.
@@ -149,16 +155,20 @@ impl Rivals {
     async fn watch_keda(&self, client: &Client, gate: &Gate, namespace: Option<&str>) {
         let wanted = GroupVersionKind::gvk("keda.sh", "v1alpha1", "ScaledObject");
         loop {
-            if let Ok((resource, _)) = gate
-                .read("look for KEDA", discovery::pinned_kind(client, &wanted))
-                .await
-            {
-                return self
-                    .scaled_objects
-                    .follow("scaledobjects", dynamic(client, &resource, namespace))
-                    .await;
-            }
-            tokio::time::sleep(LOOK_FOR_KEDA).await;
+            let discovered = gate.read("look for KEDA", discovery::pinned_kind(client, &wanted));
+            let look_again = match discovered.await {
+                Ok((resource, _)) => {
+                    let api = dynamic(client, &resource, namespace);
+                    return self.scaled_objects.follow("scaledobjects", api).await;
+                }
+                Err(error) if error.is_unknown_kind() => {
+                    self.scaled_objects.complete();
+                    LOOK_FOR_KEDA
+                }
+                // Nothing is decided before it is known.
+                Err(_) => ASK_AGAIN,
+            };
+            tokio::time::sleep(look_again).await;
         }
     }
 
@@ -172,12 +182,31 @@ impl Rivals {
         self.ours.remove(namespace, name);
     }
 
-    /// Who has precedence over `me` on the target.
+    /// All of ours that there were at the beginning have entered.
+    pub fn complete(&self) {
+        self.ours.complete();
+    }
+
+    /// Who has precedence over `me` on the target. Nobody is said to have it before all rivals are known: right after a
+    /// start an autoscaler may be evaluated before the list has come to the one that is older.
     pub async fn of(&self, namespace: &str, me: &Contender) -> Rivalry {
-        match self.horizontal_pod_autoscalers.settled(FIRST_LIST).await {
-            Listing::Pending => return Rivalry::Unknown,
-            Listing::Forbidden => return Rivalry::Forbidden,
-            Listing::Done => {}
+        let settled = [
+            (
+                self.ours.settled(FIRST_LIST).await,
+                "metricautoscalers.metricautoscaler.dev",
+            ),
+            (
+                self.horizontal_pod_autoscalers.settled(FIRST_LIST).await,
+                "horizontalpodautoscalers.autoscaling",
+            ),
+            (self.scaled_objects.settled(FIRST_LIST).await, "scaledobjects.keda.sh"),
+        ];
+        for (listing, resource) in settled {
+            match listing {
+                Listing::Pending => return Rivalry::Unknown,
+                Listing::Forbidden => return Rivalry::Forbidden { resource },
+                Listing::Done => {}
+            }
         }
         let points_here = |target: &TargetKey| *target == me.target;
         let hpa = self
@@ -212,6 +241,30 @@ mod tests {
     fn spec(reference: serde_json::Value) -> DynamicObject {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("keda.sh", "v1alpha1", "ScaledObject"));
         DynamicObject::new("x", &resource).data(json!({"spec": {"scaleTargetRef": reference}}))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn r22_nobody_acts_before_all_rivals_are_known() {
+        let rivals = Rivals {
+            horizontal_pod_autoscalers: Mirror::new(TargetKey::in_spec),
+            scaled_objects: Mirror::new(TargetKey::in_spec),
+            ours: Mirror::new(|_| None),
+        };
+        let me = Contender {
+            target: TargetKey::new("apps/v1", "Deployment", "web"),
+            created: Timestamp::UNIX_EPOCH,
+            uid: "u-1".to_owned(),
+        };
+        let completions: [&dyn Fn(); 3] = [
+            &|| rivals.complete(),
+            &|| rivals.horizontal_pod_autoscalers.complete(),
+            &|| rivals.scaled_objects.complete(),
+        ];
+        for complete in completions {
+            assert!(matches!(rivals.of("ns", &me).await, Rivalry::Unknown));
+            complete();
+        }
+        assert!(matches!(rivals.of("ns", &me).await, Rivalry::None));
     }
 
     #[test]

@@ -189,11 +189,11 @@ async fn sole_writer(
             let message = "waiting to learn whether another autoscaler scales the target".to_owned();
             return Err(blocked(reason::FAILED_GET_SCALE, message));
         }
-        Rivalry::Forbidden => {
-            let message =
-                "the operator may not list and watch horizontalpodautoscalers.autoscaling, so it cannot tell \
-                           whether one scales the target: apply config/rbac"
-                    .to_owned();
+        Rivalry::Forbidden { resource } => {
+            let message = format!(
+                "the operator may not list and watch {resource}, so it cannot tell whether one scales the target: apply \
+                 config/rbac"
+            );
             return Err(blocked(reason::FORBIDDEN, message));
         }
     }

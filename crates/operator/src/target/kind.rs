@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::view::{Shape, TargetView};
 use super::{TargetError, scale};
-use crate::gate::{CallError, Gate};
+use crate::gate::Gate;
 use crate::mirror::{Listing, Mirror};
 
 /// How long an evaluation waits for the first list of a kind before it goes on without.
@@ -80,7 +80,7 @@ impl Kind {
                     views: Mirror::new(move |object| TargetView::of(object, shape)),
                 })
             }
-            Err(CallError::Api { source, .. }) if is_unknown(&source) => Err(KindError::Unknown { api_version, kind }),
+            Err(error) if error.is_unknown_kind() => Err(KindError::Unknown { api_version, kind }),
             Err(error) => {
                 tracing::warn!(%api_version, %kind, category = error.category(), "failed to discover a kind of target");
                 Err(KindError::Undiscovered { kind })
@@ -106,14 +106,5 @@ impl Kind {
             }),
             Listing::Forbidden => Err(scale::forbidden("list and watch", &self.resource, "")),
         }
-    }
-}
-
-/// An unknown group answers 404 with a body that is no Status; an unknown kind is kube's own error.
-fn is_unknown(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Api(status) => status.code == 404,
-        kube::Error::Discovery(_) => true,
-        _ => false,
     }
 }
