@@ -22,7 +22,7 @@ use crate::world::DEADLINE;
 /// How far an answer may be from the rate that was set. Scrapes are not exactly a second apart.
 const TOLERANCE: f64 = 0.03;
 
-/// What Prometheus' documentation asks of a rate: a window that still has two samples when a scrape fails.
+/// The usual rule for the window of a rate: it still has two samples when a scrape fails, and the next is late.
 const SCRAPES_IN_A_WINDOW: i64 = 4;
 
 /// A Prometheus under `scrape-config.yaml` that knows the past of every series, and goes on with it.
