@@ -35,7 +35,10 @@ use crate::clock::{BootTime, Clock};
 use crate::gate::Fence;
 
 /// Without a word from the API server for ten leases (5 minutes), a restart is the better hope.
-const SILENT_LEASES: u32 = 10;
+const SILENT_LEASES_UNTIL_UNWELL: u32 = 10;
+
+/// Without a word for two leases, this replica does not do its part. One lease may pass before a standby has to ask.
+const SILENT_LEASES_UNTIL_UNREADY: u32 = 2;
 
 /// A lease that is given up is given up in so many attempts, or left to expire.
 const RELEASE_ATTEMPTS: usize = 3;
@@ -90,10 +93,31 @@ pub struct Elector {
     fence: Fence,
     settings: Settings,
     watch: LeaseWatch,
-    contact: Heartbeat,
+    contact: Contact,
     sighting: Option<Sighting>,
     held: Option<Held>,
     failures: u32,
+}
+
+/// Shows when the API server was last heard of.
+struct Contact {
+    health: Heartbeat,
+    ready: Heartbeat,
+}
+
+impl Contact {
+    fn new(clock: &Clock, lease: Duration, health: &Checks, ready: &Checks) -> Self {
+        let name = "api server";
+        Self {
+            health: health.heartbeat(clock, name, lease * SILENT_LEASES_UNTIL_UNWELL),
+            ready: ready.heartbeat(clock, name, lease * SILENT_LEASES_UNTIL_UNREADY),
+        }
+    }
+
+    fn beat(&self) {
+        self.health.beat();
+        self.ready.beat();
+    }
 }
 
 /// The lease in hand.
@@ -117,10 +141,10 @@ impl Elector {
     ) -> Self {
         let api: Api<Lease> = Api::namespaced(client, &settings.namespace);
         let retry_after = settings.timing.retry_after();
-        let silence = settings.timing.lease() * SILENT_LEASES;
+        let contact = Contact::new(&clock, settings.timing.lease(), health, ready);
         Self {
             watch: LeaseWatch::new(api.clone(), settings.name.clone(), retry_after, ready),
-            contact: health.heartbeat(&clock, "lease", silence),
+            contact,
             api,
             clock,
             fence,

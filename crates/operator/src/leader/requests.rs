@@ -5,8 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::PostParams;
 
-use super::Elector;
-use crate::checks::Heartbeat;
+use super::{Contact, Elector};
 use crate::gate::CallError;
 
 impl Elector {
@@ -32,7 +31,7 @@ impl Elector {
 }
 
 async fn call<T>(
-    contact: &Heartbeat,
+    contact: &Contact,
     limit: Duration,
     what: &'static str,
     request: impl Future<Output = Result<T, kube::Error>>,

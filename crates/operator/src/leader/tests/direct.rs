@@ -5,7 +5,7 @@ use rstest::rstest;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::replica::{Journal, LEASE, Replica, settings, timing};
+use super::replica::{Journal, LEASE, Replica, settings};
 use super::server::{FAST, NAME, NAMESPACE, Network, Server, Way};
 use crate::checks::Checks;
 use crate::clock::Clock;
@@ -428,13 +428,15 @@ async fn a_panic_ends_the_term_but_not_the_process() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn health_fails_when_the_api_server_is_silent_for_ten_leases() {
+async fn b8_without_a_word_from_the_api_server_a_replica_is_first_unready_and_then_unwell() {
     let (server, journal) = (shipped(), Journal::default());
     let leader = Replica::start(&server, &journal, "a", 0);
     until(|| holder(&server).as_deref() == Some("a")).await;
     leader.network.set(Way::Held, Way::Held);
-    let failing = until(|| !leader.health.failures().is_empty()).await;
-    assert!(failing >= timing().lease() * 10, "{failing:?}");
+    let unready = until(|| !leader.ready.failures().is_empty()).await;
+    assert!(unready >= LEASE * 2 && unready < LEASE * 3, "{unready:?}");
+    let unwell = unready + until(|| !leader.health.failures().is_empty()).await;
+    assert!(unwell >= LEASE * 10 && unwell < LEASE * 11, "{unwell:?}");
     leader.network.set(FAST, FAST);
-    until(|| leader.health.failures().is_empty()).await;
+    until(|| leader.ready.failures().is_empty() && leader.health.failures().is_empty()).await;
 }
