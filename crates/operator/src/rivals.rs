@@ -238,7 +238,7 @@ mod tests {
 
     use super::*;
 
-    fn spec(reference: serde_json::Value) -> DynamicObject {
+    fn spec(reference: &serde_json::Value) -> DynamicObject {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("keda.sh", "v1alpha1", "ScaledObject"));
         DynamicObject::new("x", &resource).data(json!({"spec": {"scaleTargetRef": reference}}))
     }
@@ -271,7 +271,7 @@ mod tests {
     fn r22_a_target_is_the_same_in_every_version() {
         let ours = TargetKey::new("apps/v1", "Deployment", "web");
         let theirs = TargetKey::in_spec(&spec(
-            json!({"apiVersion": "apps/v1beta2", "kind": "Deployment", "name": "web"}),
+            &json!({"apiVersion": "apps/v1beta2", "kind": "Deployment", "name": "web"}),
         ));
         assert_eq!(theirs, Some(ours));
     }
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn r22_keda_means_a_deployment_when_it_names_no_kind() {
         let ours = TargetKey::new("apps/v1", "Deployment", "web");
-        assert_eq!(TargetKey::in_spec(&spec(json!({"name": "web"}))), Some(ours));
+        assert_eq!(TargetKey::in_spec(&spec(&json!({"name": "web"}))), Some(ours));
     }
 
     #[test]

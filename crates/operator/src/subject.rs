@@ -15,6 +15,7 @@ use kube::core::DynamicObject;
 use tokio::sync::watch;
 
 use crate::args::MaxMode;
+use crate::reconcile::report::Refused;
 
 /// One version of an autoscaler, as the watch delivered it.
 #[derive(Debug)]
@@ -176,6 +177,8 @@ pub struct Subject {
     pub resource_version: String,
     /// The last status has been accepted.
     pub flushed: bool,
+    /// A status that the definition installed has no room for.
+    pub refused: Option<Refused>,
     /// When the present rollout of the target was first seen.
     pub rollout_since: Option<Timestamp>,
     /// Evaluations in a row that panicked.
@@ -211,6 +214,7 @@ impl Subject {
             resource_version: snapshot.resource_version.clone(),
             written,
             flushed: true,
+            refused: None,
             rollout_since: None,
             panics: 0,
             min_interval,

@@ -80,6 +80,9 @@ async fn seen(context: &Context, subject: &mut Subject, now: Timestamp) -> Resul
         .prepared
         .clone()
         .map_err(|error| blocked(reason::INVALID_SPEC, error.to_string()))?;
+    if let Some(refused) = &subject.refused {
+        return Err(blocked(reason::OUTDATED_DEFINITION, refused.to_string()));
+    }
     let mode = subject.mode(context.settings.max_mode);
     if mode == EffectiveMode::Paused {
         return Err(blocked(reason::PAUSED, paused(context)));

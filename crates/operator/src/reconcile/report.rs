@@ -1,7 +1,9 @@
 //! Step 4: what was done becomes status, events, metrics and one line of log.
 
+mod outdated;
 pub mod status;
 
+use autoscaler_api::conditions::reason;
 use autoscaler_api::{GROUP, KIND, MetricAutoscalerStatus, VERSION};
 use autoscaler_core::explain;
 use jiff::Timestamp;
@@ -11,12 +13,14 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::json;
 
 use super::act::Acted;
+use super::observe::Blocked;
 use crate::context::Context;
 use crate::events::Happening;
 use crate::gate::CallError;
 use crate::metrics::{EvaluationOutcome, Gauges, ObjectName};
 use crate::subject::Subject;
 use crate::target::FIELD_MANAGER;
+pub use outdated::Refused;
 use status::{ConditionChange, is_material};
 
 /// Reports.
@@ -32,11 +36,45 @@ pub async fn report(context: &Context, subject: &mut Subject, acted: Acted) -> E
     let changes = ConditionChange::between(&subject.written.conditions, &next.conditions);
     log(subject, &acted, &changes);
     gauge(context, subject, &acted);
+    if let Some(refused) = subject.refused.take() {
+        // The definition may have been updated meanwhile.
+        subject.flushed = write(context, subject, &refused.again(&next)).await;
+        if !subject.flushed {
+            subject.refused.get_or_insert(refused);
+            if !changes.is_empty() {
+                report_refused(context, subject, now).await;
+            }
+        }
+        return outcome(&acted);
+    }
     if is_material(&subject.written, &next, now) {
         subject.flushed = write(context, subject, &next).await;
     }
     tell(context, subject, &acted, &changes, now).await;
+    if subject.refused.is_some() {
+        report_refused(context, subject, now).await;
+    }
     outcome(&acted)
+}
+
+/// The status was refused for what the definition lacks: says so with what was accepted before.
+async fn report_refused(context: &Context, subject: &mut Subject, now: Timestamp) {
+    let message = subject.refused.as_ref().map(ToString::to_string).unwrap_or_default();
+    let blocked = Blocked {
+        reason: reason::OUTDATED_DEFINITION,
+        message,
+        target: None,
+        now,
+    };
+    let acted = Acted::Blocked(Box::new(blocked));
+    let accepted = MetricAutoscalerStatus {
+        conditions: status::after(subject, &acted, now).conditions,
+        ..subject.written.clone()
+    };
+    let changes = ConditionChange::between(&subject.written.conditions, &accepted.conditions);
+    log(subject, &acted, &changes);
+    write(context, subject, &accepted).await;
+    tell(context, subject, &acted, &changes, now).await;
 }
 
 fn outcome(acted: &Acted) -> EvaluationOutcome {
@@ -67,6 +105,7 @@ async fn write(context: &Context, subject: &mut Subject, next: &MetricAutoscaler
         }
         Err(error) if error.is_not_found() => true,
         Err(error) => {
+            subject.refused = subject.refused.take().or_else(|| Refused::of(next, &error));
             let (namespace, name) = (&subject.snapshot.namespace, &subject.snapshot.name);
             tracing::warn!(%namespace, %name, category = error.category(), "failed to write status");
             false
