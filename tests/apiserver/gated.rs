@@ -8,7 +8,7 @@ mod authorizer;
 
 use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
 use autoscaler_testkit::wait::eventually;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::access::Right;
 use crate::shared::install;
@@ -23,9 +23,17 @@ struct Gated {
     authorizer: Authorizer,
 }
 
-/// Their plane, where nobody has installed anything else: there is no KEDA.
-pub(crate) async fn plane() -> &'static ControlPlane {
-    &gated().await.plane
+/// Whoever needs the definition as it is released reads; whoever installs another one writes.
+static DEFINITION: RwLock<()> = RwLock::const_new(());
+
+/// The plane of all such worlds, where nobody has installed anything else: there is no KEDA.
+pub(crate) async fn plane() -> (&'static ControlPlane, RwLockReadGuard<'static, ()>) {
+    (&gated().await.plane, DEFINITION.read().await)
+}
+
+/// The same for somebody who changes the definition, and must put it right again.
+pub(crate) async fn plane_alone() -> (&'static ControlPlane, RwLockWriteGuard<'static, ()>) {
+    (&gated().await.plane, DEFINITION.write().await)
 }
 
 async fn gated() -> &'static Gated {
@@ -48,19 +56,25 @@ async fn gated() -> &'static Gated {
 pub(crate) struct Door {
     pub(crate) world: World,
     authorizer: &'static Authorizer,
+    _definition: RwLockReadGuard<'static, ()>,
 }
 
 impl Door {
     /// A world behind a closed door.
     pub(crate) async fn closed(name: &str) -> Self {
-        let Gated { plane, authorizer } = gated().await;
+        let (plane, definition) = plane().await;
+        let authorizer = &gated().await.authorizer;
         let world = World::on(plane, name).await;
         let sizes = ["deployments/scale", "replicasets/scale", "statefulsets/scale"];
         world
             .take_rights(&sizes.map(|size| Right::new("apps", size, "patch")))
             .await;
         authorizer.close(&world.namespace);
-        Self { world, authorizer }
+        Self {
+            world,
+            authorizer,
+            _definition: definition,
+        }
     }
 
     /// Lets changes of size pass that wait, and those that come.

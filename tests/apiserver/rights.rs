@@ -87,7 +87,8 @@ async fn lose_the_lease(world: &World, operator: &Operator) {
 
 #[tokio::test]
 async fn where_keda_is_not_installed_nothing_is_refused() {
-    let world = World::on(gated::plane().await, "no-keda").await;
+    let (plane, _definition) = gated::plane().await;
+    let world = World::on(plane, "no-keda").await;
     let rights = ["operator_role.yaml", "leader_role.yaml"].map(Right::in_file).concat();
     world.wait_for_rights(&rights).await;
     let mark = world.mark();

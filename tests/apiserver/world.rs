@@ -276,9 +276,12 @@ impl World {
         self.api(kind).patch_scale(name, &parameters, &patch).await.unwrap();
     }
 
-    /// The status of an autoscaler as it is now.
+    /// The status of an autoscaler as it is now, whatever its spec looks like.
     pub(crate) async fn status(&self, name: &str) -> MetricAutoscalerStatus {
-        self.autoscalers().get(name).await.unwrap().status.unwrap_or_default()
+        let resource = ApiResource::erase::<MetricAutoscaler>(&());
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+        let status = api.get(name).await.unwrap().data["status"].take();
+        serde_json::from_value::<Option<_>>(status).unwrap().unwrap_or_default()
     }
 
     /// Waits until the status of an autoscaler fits.

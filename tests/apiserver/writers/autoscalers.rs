@@ -91,7 +91,7 @@ async fn of_two_of_ours_the_older_one_acts_and_the_other_takes_over() {
     let world = World::new("two").await;
     world.set_load(300.0).await;
     world.workload("Deployment", "web", 1).await;
-    // Their first evaluations are far apart from their creation: both are known before either acts.
+    // Both are there before an operator is: whichever it lists first must wait for the other.
     world.autoscale("one", "Deployment", "web", "").await;
     world.autoscale("two", "Deployment", "web", "").await;
     let mut names = ["one", "two"];
