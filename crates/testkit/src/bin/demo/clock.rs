@@ -50,3 +50,18 @@ fn minutes(seconds: i64) -> String {
     let seconds = seconds.unsigned_abs();
     format!("{sign}{}:{:02}", seconds / 60, seconds % 60)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_in_a_text_become_times_of_this_clock() {
+        let clock = Clock {
+            instant: Instant::now(),
+            timestamp: "2026-11-22T12:00:00Z".parse().unwrap(),
+        };
+        let text = "holds 4 until 2026-11-22T12:01:05Z; stale since 2026-11-22T11:59:57Z (1 of 2)";
+        assert_eq!(clock.translate(text), "holds 4 until 1:05; stale since -0:03 (1 of 2)");
+    }
+}

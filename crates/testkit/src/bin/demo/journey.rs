@@ -48,12 +48,13 @@ impl Journey {
 
     /// What is lacking.
     pub(crate) fn lacks(&self) -> Option<String> {
-        let Goal { floor, peak, .. } = self.goal;
-        match (self.peaked, self.returned) {
-            (_, true) => None,
-            (false, false) => Some(format!("did not grow from {floor} to {peak} ready replicas")),
-            (true, false) => Some(format!("grew to {peak}, but did not shrink to {floor} again")),
-        }
+        let Goal { name, floor, peak, .. } = self.goal;
+        let lacks = match (self.peaked, self.returned) {
+            (_, true) => return None,
+            (false, false) => format!("did not grow from {floor} to {peak} ready replicas"),
+            (true, false) => format!("grew to {peak}, but did not shrink to {floor} again"),
+        };
+        Some(format!("{name} {lacks} (its sizes were {})", self.path()))
     }
 }
 
@@ -93,7 +94,7 @@ mod tests {
         assert!(!journey.has_peaked());
         assert_eq!(
             journey.lacks().as_deref(),
-            Some("did not grow from 1 to 3 ready replicas")
+            Some("web did not grow from 1 to 3 ready replicas (its sizes were 1 -> 3 -> 1)")
         );
     }
 
@@ -107,7 +108,7 @@ mod tests {
         let journey = after(&[(1, 1), (3, 3), (1, 3)]);
         assert_eq!(
             journey.lacks().as_deref(),
-            Some("grew to 3, but did not shrink to 1 again")
+            Some("web grew to 3, but did not shrink to 1 again (its sizes were 1 -> 3 -> 1)")
         );
     }
 }

@@ -176,3 +176,58 @@ impl Brokers<'_> {
         format!("vernemq_mqtt_publish_received{{mqtt_version=\"4\",node=\"{node}\",pod=\"{pod}\"}}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(pods: &[&str]) -> BTreeSet<String> {
+        pods.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn messages_are_spread_over_the_brokers_that_have_settled() {
+        let (exporter, start) = (Exporter::start(), Instant::now());
+        let mut brokers = Brokers {
+            exporter: &exporter,
+            members: BTreeMap::new(),
+        };
+        let mut rates = |pods: &[&str], messages, seconds| {
+            brokers.follow(&names(pods), messages, start + Duration::from_secs(seconds));
+            let rates = brokers.members.values().map(|broker| format!("{:.3}", broker.rate));
+            rates.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(rates(&["vernemq-0"], 0.2, 0), "0.200");
+        assert_eq!(rates(&["vernemq-0", "vernemq-1"], 0.2, 1), "0.200 0.000");
+        assert_eq!(
+            rates(&["vernemq-0", "vernemq-1"], 0.2, 1 + SETTLING.as_secs()),
+            "0.100 0.100"
+        );
+        assert!(exporter.value(&Brokers::series("vernemq-1")).is_some());
+        assert_eq!(rates(&["vernemq-0"], 0.0, 20), "0.000");
+        assert_eq!(exporter.value(&Brokers::series("vernemq-1")), None);
+    }
+
+    #[test]
+    fn every_app_shows_the_sinusoid_of_the_settings_and_zero_without_them() {
+        let (exporter, start) = (Exporter::start(), Instant::now());
+        let mut apps = Apps {
+            exporter: &exporter,
+            since: None,
+            shown: BTreeSet::new(),
+        };
+        let data = [("middle", "20"), ("amplitude", "15"), ("periodSeconds", "40")];
+        let settings = ConfigMap {
+            data: Some(data.map(|(name, value)| (name.to_owned(), value.to_owned())).into()),
+            ..ConfigMap::default()
+        };
+        let mut shown = |settings, seconds| {
+            apps.follow(names(&["a", "b"]), settings, start + Duration::from_secs(seconds));
+            ["a", "b"].map(|pod| exporter.value(&Apps::series(pod)).map(f64::round))
+        };
+        assert_eq!(shown(None, 0), [Some(0.0); 2]);
+        assert_eq!(shown(Some(&settings), 5), [Some(20.0); 2]);
+        assert_eq!(shown(Some(&settings), 15), [Some(35.0); 2]);
+        assert_eq!(shown(Some(&settings), 35), [Some(5.0); 2]);
+    }
+}

@@ -80,11 +80,13 @@ async fn demo(screen: &Screen, input: Input, staying: &Cell<bool>) -> anyhow::Re
          temporary directory",
     )?;
     let outcome = play(screen, &servers, input, staying).await;
-    outcome.map_err(|error| match servers.keep_logs() {
-        Ok(_) if is_without_reader(&error) => error,
-        Ok(kept) => error.context(format!("the demo failed; the logs are in {}", kept.display())),
-        Err(lost) => error.context(format!("the demo failed, and the logs could not be kept: {lost}")),
-    })
+    match outcome {
+        Err(error) if !is_without_reader(&error) => Err(match servers.keep_logs() {
+            Ok(kept) => error.context(format!("the demo failed; its logs are in {}", kept.display())),
+            Err(lost) => error.context(format!("the demo failed, and its logs could not be kept ({lost})")),
+        }),
+        outcome => outcome,
+    }
 }
 
 /// From running servers to the end.

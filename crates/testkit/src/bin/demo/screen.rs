@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use rustix::termios::tcgetwinsize;
 use tokio::time::interval;
 
 /// How often a step that takes long says so: on a terminal in place, in a file on a line of its own.
@@ -89,7 +90,9 @@ impl Screen {
                 _ = ticks.tick() => {}
             }
             if self.terminal {
-                Self::write(&format!("\r{}{what} ...", self.seconds()))?;
+                let running = format!("{}{what} ...", self.seconds());
+                let fitting: String = running.chars().take(width()).collect();
+                Self::write(&format!("\r{fitting}"))?;
             } else if started.elapsed() >= still {
                 self.line(Tone::Plain, format!("{}still: {what}", self.seconds()))?;
                 still += STILL;
@@ -120,4 +123,10 @@ impl Screen {
         out.write_all(text.as_bytes())?;
         out.flush()
     }
+}
+
+/// How much fits on one line of the terminal: a line that wrapped could not be written over.
+fn width() -> usize {
+    let columns = tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_col);
+    usize::from(if columns == 0 { 80 } else { columns }) - 1
 }

@@ -57,22 +57,22 @@ pub(crate) async fn servers(screen: &Screen) -> anyhow::Result<Servers> {
     let what = "etcd, kube-apiserver, kube-controller-manager, kube-scheduler, and kwok as the node";
     let plane = screen.step(what, plane).await?;
     screen
-        .step("Prometheus, and the exporter for the pods", Box::pin(monitoring(plane)))
+        .step(
+            "Prometheus, and the exporters for the pods",
+            Box::pin(monitoring(plane)),
+        )
         .await
 }
 
 /// The operator in the cluster, as a person would install it.
 pub(crate) async fn operator(screen: &Screen, servers: &Servers) -> anyhow::Result<Operator> {
-    let what = "kubectl apply -f crds/           # the kind MetricAutoscaler, in short mas";
-    screen.step(what, servers.install_definition()).await?;
-    let what = "kubectl apply -k config/rbac     # the service account of the operator, and its few rights";
-    screen.step(what, servers.grant_rights()).await?;
-    screen
-        .step(
-            "metric-autoscaler: the operator, as that service account",
-            servers.start_operator(),
-        )
-        .await
+    let what = explained("kubectl apply -f crds/", "the kind MetricAutoscaler, in short mas");
+    screen.step(&what, servers.install_definition()).await?;
+    let commands = "kubectl create namespace metric-autoscaler && kubectl apply -k config/rbac";
+    let what = explained(commands, "the operator's rights");
+    screen.step(&what, servers.grant_rights()).await?;
+    let what = explained("metric-autoscaler", "the operator, as its service account");
+    screen.step(&what, servers.start_operator()).await
 }
 
 /// Both examples, at rest without load.
@@ -95,8 +95,15 @@ pub(crate) async fn examples(screen: &Screen, servers: &Servers) -> anyhow::Resu
             )
             .await?;
     }
-    let what = "kubectl wait --for=condition=Ready mas --all     # the operator has read both metrics";
-    screen.step(what, servers.wait_at_rest()).await
+    let what = explained(
+        "kubectl wait --for=condition=Ready mas --all",
+        "both metrics can be read",
+    );
+    screen.step(&what, servers.wait_at_rest()).await
+}
+
+fn explained(command: &str, comment: &str) -> String {
+    format!("{command:74}  # {comment}")
 }
 
 /// Prometheus, with the exporters under scrape. As in the examples' scrape configuration the labels `job` and `namespace`
@@ -304,6 +311,6 @@ pub(crate) fn operator_binary() -> PathBuf {
 }
 
 /// The root of the repository.
-fn repository() -> &'static Path {
+pub(crate) fn repository() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }

@@ -1,6 +1,5 @@
 //! The live part: load comes and goes, both targets follow, and whether they really did is checked.
 
-use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -49,24 +48,22 @@ const AT_PEAK: Duration = Duration::from_secs(4);
 
 /// Says what is about to be seen.
 pub(crate) fn introduce(screen: &Screen) -> anyhow::Result<()> {
-    screen.line(
-        Tone::Title,
-        "MetricAutoscaler demo: two workloads grow and shrink with what Prometheus says",
-    )?;
+    let title = "MetricAutoscaler demo: two workloads grow and shrink with what Prometheus says";
     let text = format!(
         "
-  vernemq      StatefulSet  an MQTT broker: a replica for each 0.06 messages a second  examples/vernemq-publish-rate
-  metrics-app  Deployment   its pods show a number: 20 of it for each replica          examples/fake-load
+  vernemq      StatefulSet  an MQTT broker: one replica for each 0.06 messages a second   examples/vernemq-publish-rate
+  metrics-app  Deployment   each pod shows a number: more of them above 20, fewer below   examples/fake-load
 
-Real are etcd, kube-apiserver, its controllers, Prometheus, and the operator with exactly the rights of config/rbac.
-Played are the containers: pods become Ready on a node that does not exist (kwok), and an exporter tells Prometheus
-what they would. Everything runs on loopback of this machine and is removed at the end.
+Real: etcd, kube-apiserver and its controllers, Prometheus, and the operator with exactly the rights of config/rbac.
+Simulated: the containers. Pods become Ready on a node that does not exist (kwok), and two exporters show Prometheus
+what the pods would show. Everything runs on this machine, reachable from nowhere else, and is removed at the end.
 
-Time runs {FACTOR} times as fast: each duration in the examples is divided by {FACTOR}. So a query is asked every second, not
-every 15 s, its rate(...[1m]) becomes [4s], and a shrink needs 20 s (vernemq) or 4 s (metrics-app) of low load, where
-300 s are the default. Nothing else is changed, but nginx, the second Deployment of fake-load, is left out.
+Time runs {FACTOR} times as fast: each duration in the examples is divided by {FACTOR}. A query is asked every 1 s instead of
+every 15 s and looks back [4s] instead of [1m]. A shrink waits for 20 s of lower load (vernemq; by default 300 s) or
+4 s (metrics-app; set to 60 s). Nothing else differs, but nginx, the second Deployment of fake-load, is left out.
 "
     );
+    screen.line(Tone::Title, title)?;
     Ok(screen.line(Tone::Plain, text)?)
 }
 
@@ -119,23 +116,19 @@ pub(crate) async fn tell(screen: &Screen, servers: &Servers) -> anyhow::Result<V
 
 /// The verdict on what was seen.
 pub(crate) fn conclude(screen: &Screen, journeys: &[Journey]) -> anyhow::Result<()> {
-    let mut sizes = String::new();
-    for journey in journeys {
-        let _ = write!(sizes, "\n  {:12} {}", journey.goal.name, journey.path());
-    }
     let lacks: Vec<String> = journeys.iter().filter_map(Journey::lacks).collect();
     if !lacks.is_empty() {
         bail!(
-            "within {} s {}; the sizes were:{sizes}",
+            "{} s of load have passed, and {}",
             LIMIT.as_secs(),
-            lacks.join(", ")
+            lacks.join("; and ")
         );
     }
-    screen.line(Tone::Plain, "")?;
-    screen.line(
-        Tone::Growth,
-        format!("Both grew with their load and shrank again. The workloads themselves had these sizes:{sizes}"),
-    )?;
+    let title = "Both grew with their load and shrank again. Their sizes, read from the workloads themselves:";
+    screen.line(Tone::Growth, format!("\n{title}"))?;
+    for journey in journeys {
+        screen.line(Tone::Plain, format!("  {:12} {}", journey.goal.name, journey.path()))?;
+    }
     Ok(())
 }
 
@@ -223,4 +216,41 @@ pub(crate) async fn wait_at_floor(servers: &Servers, limit: Duration) -> anyhow:
         })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crate::setup::repository;
+
+    /// The texts and goals above are about these lines.
+    #[test]
+    fn the_examples_are_what_the_demo_says_about_them() {
+        let lines = [
+            ("vernemq-publish-rate/autoscaler.yaml", "kind: StatefulSet"),
+            ("vernemq-publish-rate/autoscaler.yaml", "minReplicas: 1"),
+            ("vernemq-publish-rate/autoscaler.yaml", "[1m]"),
+            ("vernemq-publish-rate/autoscaler.yaml", "averageValue: 60m"),
+            ("vernemq-publish-rate/load.yaml", "replicas: 1"),
+            ("vernemq-publish-rate/load.yaml", "sleep 5"),
+            ("fake-load/autoscaler.yaml", "kind: Deployment"),
+            ("fake-load/autoscaler.yaml", "minReplicas: 2"),
+            ("fake-load/autoscaler.yaml", "maxReplicas: 5"),
+            ("fake-load/autoscaler.yaml", "averageValue: 20"),
+            ("fake-load/autoscaler.yaml", "stabilizationWindowSeconds: 60"),
+            ("fake-load/load.yaml", "middle: \"20\""),
+            ("fake-load/load.yaml", "amplitude: \"15\""),
+        ];
+        for (file, line) in lines {
+            let text = fs::read_to_string(repository().join("examples").join(file)).unwrap();
+            assert!(text.contains(line), "{line:?} is no longer in {file}");
+        }
+        let brokers = repository().join("examples/vernemq-publish-rate/autoscaler.yaml");
+        let text = fs::read_to_string(brokers).unwrap();
+        assert!(
+            !text.contains("stabilizationWindowSeconds"),
+            "vernemq has the default window"
+        );
+    }
 }

@@ -29,8 +29,8 @@ pub(crate) struct Row {
 
 /// What the words of the table mean.
 pub(crate) const LEGEND: &str = "\
-METRIC/TARGET is what the operator has read, per replica (avg), against what one replica should have; 60m is 0.06.
-DESIRED is what it decides; REPLICAS what the workload has: # ready, . starting or stopping.";
+METRIC/TARGET is the metric against its target, both per replica (avg); 60m is 0.060. DESIRED is what the operator
+decides, REPLICAS what the workload has: # is ready, . is starting or stopping. REASON is from the status, shortened.";
 
 /// The line above the table.
 pub(crate) fn heading() -> String {
