@@ -48,13 +48,12 @@ impl Pipeline<'_> {
         }
     }
 
-    /// The farthest count that one policy allows, counted from where the period began: changes of both directions
-    /// enter both limits.
+    /// The farthest count that one policy allows, counted from where the period began.
     fn policy_limit(&self, policy: &RatePolicy, direction: Direction) -> Replicas {
         let Some(moved) = self.history.changes.within(self.now, policy.period) else {
             return self.base;
         };
-        let start = self.base.as_i128() - moved.added + moved.removed;
+        let start = self.base.as_i128() - moved.since_start(direction);
         let value = i128::from(policy.value);
         Replicas::saturating(match (policy.unit, direction) {
             (RateUnit::Pods, Direction::Up) => start + value,

@@ -87,26 +87,16 @@ impl Changes {
             .changes
             .iter()
             .filter(|change| now.duration_since(change.at) < period);
-        Some(recent.fold(Moved::default(), |moved, change| match change.direction() {
-            Some(Direction::Up) => Moved {
-                added: moved.added + change.to.as_i128() - change.from.as_i128(),
-                ..moved
-            },
-            Some(Direction::Down) => Moved {
-                removed: moved.removed + change.from.as_i128() - change.to.as_i128(),
-                ..moved
-            },
-            None => moved,
-        }))
+        Some(recent.fold(Moved::default(), Moved::and))
     }
 
     /// The earliest time at which a change leaves a period that counts it now.
     pub fn next_to_leave(&self, now: Timestamp, period: Seconds) -> Option<Timestamp> {
-        self.changes
-            .iter()
-            .filter(|change| change.from != change.to && now.duration_since(change.at) < period.duration())
+        let moved = self.changes.iter().filter(|change| change.from != change.to);
+        moved
             .map(|change| change.at)
             .chain(self.forgotten)
+            .filter(|at| now.duration_since(*at) < period.duration())
             .min()
             .and_then(|at| at.checked_add(period.duration()).ok())
     }
@@ -180,4 +170,34 @@ pub struct Moved {
     pub added: i128,
     /// Sum over the shrinks.
     pub removed: i128,
+    /// Those of `added` that others did, or we and nobody wrote it down.
+    pub added_by_others: i128,
+    /// Those of `removed`, likewise.
+    pub removed_by_others: i128,
+}
+
+impl Moved {
+    fn and(self, change: &Change) -> Self {
+        let by_others = change.cause != ChangeCause::Ours;
+        let moved = change.to.as_i128() - change.from.as_i128();
+        let (added, removed) = (moved.max(0), (-moved).max(0));
+        Self {
+            added: self.added + added,
+            removed: self.removed + removed,
+            added_by_others: self.added_by_others + if by_others { added } else { 0 },
+            removed_by_others: self.removed_by_others + if by_others { removed } else { 0 },
+        }
+    }
+
+    /// How far below the present count a period began for the policies of one direction.
+    ///
+    /// Our own changes of both directions count, as in `pkg/controller/podautoscaler/horizontal.go`. What others did uses
+    /// a budget up, and never adds to one: a `kubectl scale` from 5 to 20 is no allowance to go back to 5 at once, nor is
+    /// a shrink of unknown time, noticed after a restart, an allowance to grow by it (R14, R16).
+    pub fn since_start(&self, direction: Direction) -> i128 {
+        match direction {
+            Direction::Up => self.added - (self.removed - self.removed_by_others),
+            Direction::Down => (self.added - self.added_by_others) - self.removed,
+        }
+    }
 }

@@ -99,6 +99,49 @@ fn more_changes_than_fit_allow_no_further_step() {
 }
 
 #[test]
+fn a_dropped_change_that_a_period_no_longer_counts_is_not_waited_for() {
+    let mut policy = with_rules(
+        vec![RatePolicy::pods(1, 1800), RatePolicy::pods(1, 15)],
+        SelectPolicy::Min,
+    );
+    policy.scale_down.policies.clone_from(&policy.scale_up.policies);
+    let mut history = settled(2);
+    for second in 0..70 {
+        let (from, to) = if second % 2 == 0 { (2, 3) } else { (3, 2) };
+        let (at, cause) = (at(second), ChangeCause::Foreign);
+        let (from, to) = (Replicas::new(from), Replicas::new(to));
+        history.record_change(Change { from, to, at, cause }, &policy);
+    }
+    let held = decide(&policy, &observe(2, fresh("900")), &history, at(900));
+    assert_eq!(held.desired.get(), 2);
+    // The newest of the dropped changes was made in second 5.
+    assert_eq!(held.next_change, Some(at(1805)));
+}
+
+#[test]
+fn r14_what_others_did_uses_a_budget_up_and_is_no_allowance() {
+    let foreign = |from: u32, to: u32, policy: &Policy| {
+        let mut history = settled(to);
+        let (from, to) = (Replicas::new(from), Replicas::new(to));
+        let (at, cause) = (at(0), ChangeCause::Foreign);
+        history.record_change(Change { from, to, at, cause }, policy);
+        history
+    };
+    let policy = with_rules(vec![RatePolicy::pods(4, 60)], SelectPolicy::Max);
+    let count = |replicas, load, history: &History| {
+        decide(&policy, &observe(replicas, fresh(load)), history, at(10))
+            .desired
+            .get()
+    };
+    // kubectl scale from 5 to 20 does not allow to go back to 1 in one step.
+    assert_eq!(count(20, "100", &foreign(5, 20, &policy)), 16);
+    assert_eq!(count(20, "9900", &foreign(5, 20, &policy)), 20);
+    // Nor does one from 20 to 5 allow to go back to 24.
+    assert_eq!(count(5, "9900", &foreign(20, 5, &policy)), 9);
+    assert_eq!(count(5, "100", &foreign(20, 5, &policy)), 5);
+}
+
+#[test]
 fn r13_the_shrink_window_holds_the_highest_recommendation() {
     let mut policy = policy();
     policy.scale_down.window = Seconds::new(300);
