@@ -121,10 +121,14 @@ impl History {
         self.changes.record(change, horizon(policy));
     }
 
-    /// Records `replicas` as a recommendation in both windows: nothing below (or, growing, above) it for a window.
-    pub(crate) fn hold_at(&mut self, replicas: Replicas, policy: &Policy, now: Timestamp) {
-        self.shrink.record(replicas, now, policy.scale_down.window);
-        self.growth.record(replicas, now, policy.scale_up.window);
+    /// Fills both windows after an interruption, so that nothing moves away from `present` for a window.
+    ///
+    /// What was recommended meanwhile is not known. Against shrinking the present count stands for it: a size that is
+    /// larger later was recommended, or set by somebody else, later. Against growth nothing stands for it but the lowest
+    /// count of all: somebody else may set a size below what was recommended.
+    pub(crate) fn fill_windows(&mut self, present: Replicas, policy: &Policy, now: Timestamp) {
+        self.shrink.record(present, now, policy.scale_down.window);
+        self.growth.record(Replicas::ZERO, now, policy.scale_up.window);
     }
 }
 

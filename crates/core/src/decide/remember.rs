@@ -2,7 +2,7 @@
 
 use super::Pipeline;
 use super::read::Merged;
-use crate::history::horizon;
+use crate::history::{Gap, horizon};
 use crate::{Change, ChangeCause, Replicas, Standing, Step};
 
 impl Pipeline<'_> {
@@ -54,10 +54,25 @@ impl Pipeline<'_> {
             .max(self.policy.scale_up.window)
             .duration();
         if std::mem::take(&mut self.history.refill) {
-            self.history.hold_at(self.current, self.policy, self.now);
+            self.history.fill_windows(self.current, self.policy, self.now);
+            self.suspect_gaps();
         }
         if self.now.duration_since(since) >= longest {
             self.history.uncertain_since = None;
+        }
+    }
+
+    /// The data may have had a gap that nobody saw. A metric that can be probed takes this back as soon as it is read (R2).
+    fn suspect_gaps(&mut self) {
+        for metric in &self.policy.metrics {
+            let Ok(until) = self.now.checked_add(metric.look_back.duration()) else {
+                continue;
+            };
+            let gap = self.history.gaps.entry(metric.name.clone());
+            let gap = gap.or_insert(Gap::LocksUntil(until));
+            if let Gap::LocksUntil(earlier) = gap {
+                *earlier = until.max(*earlier);
+            }
         }
     }
 

@@ -136,6 +136,43 @@ fn r16_after_a_broken_one_it_starts_anew_and_says_so() {
 }
 
 #[test]
+fn r16_what_was_missed_may_have_been_lower_than_the_present_count() {
+    let mut policy = policy();
+    policy.bounds = Bounds::new(Replicas::new(1), Replicas::new(20)).unwrap();
+    policy.scale_up.window = Seconds::new(300);
+    let stored = settled(14).encode();
+    let history = History::resume(Some(&stored), Some(Replicas::new(14)), Continuity::Broken, at(0));
+    let first = decide(&policy, &observe(14, fresh("1400")), &history, at(0));
+    // Somebody sets one replica. Had two been recommended while we were away, two would be too early now.
+    let mut second = decide(&policy, &observe(1, fresh("300")), &first.history, at(15));
+    assert_eq!(second.desired.get(), 1);
+    second = decide(&policy, &observe(1, fresh("300")), &second.history, at(315));
+    assert_eq!(second.desired.get(), 3);
+}
+
+#[test]
+fn r16_after_an_interruption_a_query_that_cannot_be_probed_may_have_had_a_gap() {
+    let unprobeable = Reading::Fresh {
+        value: quantity("100"),
+        evidence: Evidence::Unprobeable,
+    };
+    let stored = settled(5).encode();
+    let resumed = |continuity| History::resume(Some(&stored), Some(Replicas::new(5)), continuity, at(0));
+    let count = |history: &History, reading: Reading, second| {
+        let decision = decide(&policy(), &observe(5, reading), history, at(second));
+        (decision.desired.get(), decision.history)
+    };
+    // The look-back is 60 s.
+    let (held, history) = count(&resumed(Continuity::Broken), unprobeable.clone(), 0);
+    assert_eq!(held, 5);
+    assert_eq!(count(&history, unprobeable.clone(), 59).0, 5);
+    assert_eq!(count(&history, unprobeable.clone(), 60).0, 1);
+    // What is probed tells by itself, and after a handover nothing was missed.
+    assert_eq!(count(&resumed(Continuity::Broken), fresh("100"), 0).0, 1);
+    assert_eq!(count(&resumed(Continuity::Unbroken), unprobeable, 0).0, 1);
+}
+
+#[test]
 fn r16_a_text_that_cannot_be_read_is_lost_memory_not_an_empty_one() {
     let policy = windowed();
     let history = History::resume(Some("9 who knows"), Some(Replicas::new(6)), Continuity::Unbroken, at(0));
