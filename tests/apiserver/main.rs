@@ -5,9 +5,11 @@
 mod access;
 mod admission;
 mod brokers;
+mod describe;
 mod examples;
 mod faults;
 mod gated;
+mod leader;
 mod memory;
 mod operator;
 mod rest;

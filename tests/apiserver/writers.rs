@@ -6,4 +6,4 @@ mod people;
 mod races;
 mod tools;
 
-pub(crate) use autoscalers::install_keda;
+pub(crate) use autoscalers::{install_keda, rival};
