@@ -119,3 +119,26 @@ async fn a_memory_that_cannot_be_read_is_lost_and_not_empty() {
     second.wait_evaluations(3).await;
     assert_eq!(world.scale_writes_since(mark).await, []);
 }
+
+#[tokio::test]
+async fn an_autoscaler_that_begins_to_act_begins_with_a_rest() {
+    let world = World::new("begins").await;
+    world.set_load(100.0).await;
+    world.workload("Deployment", "web", 3).await;
+    let operator = world.operator().await;
+    let dry = "  mode: DryRun\n  cooldown: {scaleDownSeconds: 600}\n";
+    world.autoscale("web", "Deployment", "web", dry).await;
+    world
+        .wait_status("web", "it would shrink", |status| {
+            (status.desired_replicas == Some(1)).then_some(())
+        })
+        .await;
+    world.edit("web", json!({"spec": {"mode": "Active"}})).await;
+    world
+        .wait_condition("web", "ScalingLimited", "True", "CoolingDown")
+        .await;
+    operator.wait_evaluations(3).await;
+    let activated = world.history("web").await.changes.as_slice().last().copied().unwrap();
+    assert_eq!(activated.cause, ChangeCause::Activation);
+    assert_eq!(world.replicas("Deployment", "web").await, 3);
+}
