@@ -26,7 +26,7 @@ const DEBUG_OVERRIDES: &str = "KUBE_RS_DEBUG_";
 /// Why the operator did not start, or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// See [`DEBUG_OVERRIDES`].
+    /// A debugging aid of kube that an operator must not obey.
     #[error("failed to start: {} is set, which can redirect or impersonate; unset it", .0.display())]
     DebugOverride(OsString),
     /// The flags about the lease contradict each other.
