@@ -66,7 +66,7 @@ pub(crate) async fn servers(screen: &Screen) -> anyhow::Result<Servers> {
 
 /// The operator in the cluster, as a person would install it.
 pub(crate) async fn operator(screen: &Screen, servers: &Servers) -> anyhow::Result<Operator> {
-    let what = explained("kubectl apply -f crds/", "the kind MetricAutoscaler, in short mas");
+    let what = explained("kubectl apply -f crds/", "the kind MetricAutoscaler (mas)");
     screen.step(&what, servers.install_definition()).await?;
     let commands = "kubectl create namespace metric-autoscaler && kubectl apply -k config/rbac";
     let what = explained(commands, "the operator's rights");
