@@ -1,0 +1,258 @@
+//! What the operator does around the core, in its order: observe, decide, probe and decide again, act, write status
+//! (`crates/operator/src/reconcile`). Everything else of it is left to the suites that run it.
+
+use autoscaler_core::history::Runs;
+use autoscaler_core::{
+    Change, ChangeCause, Continuity, Decision, Evidence, Failure, FailureClass, History, MetricReading, Observation,
+    PartialCause, Reading, Replicas, Standing, WhenMissing, WhenNan, decide, explain,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::probe::{ProbeContext, probe};
+use crate::reasons;
+use crate::runner::Form;
+use crate::scenario::{Answers, Metric, Mode, Next};
+use crate::series::{Selector, Series};
+use crate::time;
+use crate::world::{Status, World};
+
+/// Clock skew that is always tolerated (R17).
+const SKEW_ALLOWED: SignedDuration = SignedDuration::from_secs(5);
+
+/// One process of the operator, from its start to its end.
+pub(crate) struct Operator {
+    form: Form,
+    history: History,
+    target_uid: Option<u32>,
+    /// The last status has been accepted, or says nothing new.
+    pub(crate) flushed: bool,
+    /// Since when the source has answered without a gap (R4).
+    answering_since: Option<SignedDuration>,
+}
+
+/// What came of one evaluation.
+pub(crate) struct Outcome {
+    pub(crate) from: Replicas,
+    pub(crate) to: Replicas,
+    pub(crate) wants: Option<Replicas>,
+    pub(crate) because: Vec<String>,
+    pub(crate) next: Next,
+    pub(crate) summary: Option<String>,
+}
+
+impl Operator {
+    /// A process takes the object up with what its status remembers.
+    pub(crate) fn resume(form: Form, status: Option<&Status>, continuity: Continuity, now: SignedDuration) -> Self {
+        let stored = status.map(|status| status.history.as_str());
+        let last_replicas = status.and_then(|status| status.last_replicas);
+        Self {
+            form,
+            history: History::resume(stored, last_replicas, continuity, time::timestamp(now)),
+            target_uid: status.map(|status| status.target_uid),
+            flushed: true,
+            answering_since: None,
+        }
+    }
+
+    /// One evaluation.
+    pub(crate) fn evaluate(&mut self, world: &mut World<'_>, now: SignedDuration) -> Outcome {
+        let outcome = self.reconcile(world, now);
+        self.write_status(world);
+        match self.form {
+            Form::Uninterrupted => {}
+            Form::ThroughText => self.history = through_text(&self.history),
+        }
+        outcome
+    }
+
+    fn reconcile(&mut self, world: &mut World<'_>, now: SignedDuration) -> Outcome {
+        let replicas = world.target.replicas;
+        if world.object.mode == Mode::Paused {
+            self.history.acting = false;
+            return Outcome::blocked(replicas, reasons::PAUSED);
+        }
+        if self.target_uid.is_some_and(|uid| uid != world.target.uid) {
+            self.history = History::default();
+        }
+        self.target_uid = Some(world.target.uid);
+        if world.object.mode == Mode::Active && self.is_contended(now) {
+            return self.stay_out(replicas);
+        }
+        let decision = self.decide(world, now);
+        self.history = decision.history.clone();
+        if self.is_contended(now) {
+            return self.stay_out(replicas);
+        }
+        if let Some((from, to)) = decision.change().filter(|_| world.object.mode == Mode::Active) {
+            let change = Change {
+                from,
+                to,
+                at: decision.at,
+                cause: ChangeCause::Ours,
+            };
+            self.history.record_change(change, &world.object.spec.policy());
+            world.target.resize(to, now);
+        }
+        Outcome::of(&decision)
+    }
+
+    fn is_contended(&self, now: SignedDuration) -> bool {
+        self.history.changes.contention(time::timestamp(now)).is_some()
+    }
+
+    fn stay_out(&mut self, replicas: Replicas) -> Outcome {
+        self.history.acting = false;
+        self.history.last_replicas = Some(replicas);
+        Outcome::blocked(replicas, reasons::CONTENDED)
+    }
+
+    fn decide(&mut self, world: &World<'_>, now: SignedDuration) -> Decision {
+        let policy = world.object.spec.policy();
+        // The clock is never behind what is stored (R17).
+        let newest = self.history.newest_time().unwrap_or(Timestamp::MIN);
+        let at = time::timestamp(now).max(newest);
+        let mut observation = self.observe(world, now);
+        let decision = decide(&policy, &observation, &self.history, at);
+        if !decision.needs_probe {
+            return decision;
+        }
+        for (metric, read) in world.object.spec.metrics.iter().zip(&mut observation.readings) {
+            let look_back = metric.look_back.unwrap_or_else(|| metric.query.look_back());
+            let since = at.saturating_sub(look_back).unwrap_or(at);
+            let replicas = world.target.replicas;
+            let context = ProbeContext {
+                max_sample_age: metric.max_sample_age,
+                replicas,
+                replicas_before: decision.history.changes.largest_since(since, replicas),
+                ready: world.target.ready(now).map(|ready| ready.min(replicas)),
+            };
+            let reading = probe(&metric.query, world.series, now, read.reading.clone(), &context);
+            read.reading = self.proven(reading, metric, world, now);
+        }
+        decide(&policy, &observation, &self.history, at)
+    }
+
+    fn observe(&mut self, world: &World<'_>, now: SignedDuration) -> Observation {
+        let spec = &world.object.spec;
+        let readings = spec.metrics.iter().map(|metric| MetricReading {
+            name: metric.policy.name.clone(),
+            reading: self.read(metric, world, now),
+        });
+        Observation {
+            replicas: world.target.replicas,
+            ready: world.target.ready(now),
+            rollout: world.target.rollout(),
+            readings: readings.collect(),
+            clock_skew: (world.skew.abs() > spec.interval.duration().max(SKEW_ALLOWED)).then_some(world.skew),
+            standing: match world.object.mode {
+                Mode::Active => Standing::Acts,
+                Mode::DryRun | Mode::Paused => Standing::Reports,
+            },
+        }
+    }
+
+    fn read(&mut self, metric: &Metric, world: &World<'_>, now: SignedDuration) -> Reading {
+        let answers = world.answers(&metric.policy.name);
+        if let Answers::Fails(class) = answers {
+            // Where the query is at fault, the source has spoken (`crates/promql/src/health.rs`).
+            let spoke = matches!(
+                class,
+                FailureClass::BadQuery | FailureClass::Execution | FailureClass::AnswerTooLarge
+            );
+            self.answering_since = spoke.then(|| self.answering_since.unwrap_or(now));
+            return Reading::Failed(Failure::of(class));
+        }
+        self.answering_since.get_or_insert(now);
+        match (metric.query.read(world.series, now), answers) {
+            (Reading::Fresh { value, .. }, Answers::WithWarning) => Reading::Partial {
+                value,
+                cause: PartialCause::Warning,
+            },
+            (reading, Answers::Well) => self.proven(reading, metric, world, now),
+            (reading, Answers::WithWarning | Answers::Fails(_)) => reading,
+        }
+    }
+
+    /// Whether an absence can be believed, where the policy asks (R4): the source has answered for one look-back, and
+    /// has known targets now and one look-back ago.
+    fn proven(&self, reading: Reading, metric: &Metric, world: &World<'_>, now: SignedDuration) -> Reading {
+        let policy = &metric.policy;
+        if policy.when_missing != WhenMissing::Zero && policy.when_nan != WhenNan::Zero {
+            return reading;
+        }
+        let look_back = metric.look_back.unwrap_or_else(|| metric.query.look_back());
+        let answered = self.answering_since.is_some_and(|since| now - since >= look_back);
+        let source_proven = answered && knows_up(world.series, now) && knows_up(world.series, now - look_back);
+        match reading {
+            Reading::Missing { .. } => Reading::Missing { source_proven },
+            Reading::NotANumber { .. } => Reading::NotANumber { source_proven },
+            other => other,
+        }
+    }
+
+    fn write_status(&mut self, world: &mut World<'_>) {
+        let status = Some(Status {
+            history: self.history.encode(),
+            last_replicas: self.history.last_replicas,
+            target_uid: world.target.uid,
+        });
+        self.flushed = status == world.object.status || world.object.accepts_status;
+        if self.flushed {
+            world.object.status = status;
+        }
+    }
+}
+
+/// The memory as it comes back from its text. Only where an open run ends is not in it: a start takes that to be now,
+/// which may lengthen a hold, so here each run is told where it ended.
+fn through_text(history: &History) -> History {
+    let text = history.encode();
+    let until = |runs: &Runs| {
+        let end = runs.as_slice().last().map_or(Timestamp::MIN, |open| open.last);
+        History::resume(Some(&text), history.last_replicas, Continuity::Unbroken, end)
+    };
+    let mut back = until(&history.shrink);
+    back.growth = until(&history.growth).growth;
+    back
+}
+
+/// Whether Prometheus has a target at a time.
+fn knows_up(series: &[Series], at: SignedDuration) -> bool {
+    let up = Selector::of_metric("up");
+    up.instant(series, at).next().is_some()
+}
+
+impl Outcome {
+    fn of(decision: &Decision) -> Self {
+        let unprobed = decision.metrics().any(|step| {
+            let evidence = Evidence::Unprobed;
+            decision.needs_probe && matches!(step.reading, Reading::Fresh { evidence: found, .. } if found == evidence)
+        });
+        assert!(!unprobed, "every reading is probed before a change is decided");
+        Self {
+            from: decision.current,
+            to: decision.desired,
+            wants: decision
+                .merged()
+                .map(|(_, wanted)| wanted)
+                .filter(|wanted| *wanted != decision.desired),
+            because: reasons::of(decision),
+            next: decision
+                .next_change
+                .map_or(Next::Never, |at| Next::At(time::since_zero(at))),
+            summary: Some(explain::summary(decision)),
+        }
+    }
+
+    /// Nothing was decided.
+    fn blocked(replicas: Replicas, reason: &str) -> Self {
+        Self {
+            from: replicas,
+            to: replicas,
+            wants: None,
+            because: vec![reason.to_owned()],
+            next: Next::Never,
+            summary: None,
+        }
+    }
+}

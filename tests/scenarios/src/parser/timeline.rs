@@ -1,0 +1,217 @@
+//! What happens, and what is expected.
+
+use autoscaler_core::{FailureClass, Replicas};
+
+use super::line::{Words, whole};
+use super::{Found, ParseError, Statement, policy, promql};
+use crate::reasons;
+use crate::scenario::{Answers, At, Event, Happening, Mode, Next, Readiness, RolloutSeen, Setting};
+use crate::time;
+
+/// All failures, for their words.
+const FAILURES: [FailureClass; 11] = [
+    FailureClass::SourceNotConfigured,
+    FailureClass::Unreachable,
+    FailureClass::Timeout,
+    FailureClass::Unauthorized,
+    FailureClass::BadQuery,
+    FailureClass::Execution,
+    FailureClass::Unavailable,
+    FailureClass::HttpStatus,
+    FailureClass::MalformedAnswer,
+    FailureClass::AnswerTooLarge,
+    FailureClass::UnknownMetricKind,
+];
+
+/// An `event`.
+pub(super) fn event(statement: Statement<'_>) -> Result<Event, ParseError> {
+    let Statement {
+        verb: _,
+        mut words,
+        block,
+    } = statement;
+    if let Some(line) = block.first() {
+        return Err(line.words().refuse("no indented line below an event"));
+    }
+    let line = words.line;
+    let time = words.duration()?;
+    let read = words.one_of::<fn(&mut Words<'_>) -> Result<Happening, ParseError>>(&[
+        ("replicas", |words| words.count().map(Happening::Replicas)),
+        ("recreated", |words| words.count().map(Happening::Recreated)),
+        ("ready", ready),
+        ("rollout", rollout),
+        ("source", source),
+        ("skew", skew),
+        ("mode", mode),
+        ("policy", edit),
+        ("status", status),
+        ("restart", restart),
+    ])?;
+    let happening = read(&mut words)?;
+    words.end()?;
+    Ok(Event { line, time, happening })
+}
+
+fn ready(words: &mut Words<'_>) -> Result<Happening, ParseError> {
+    if words.take("after") {
+        let delay = words.duration()?;
+        return Ok(Happening::Ready(Readiness::After(delay)));
+    }
+    let readiness = words.read("a count, unknown, at-once or after", |word| match word {
+        "unknown" => Some(Readiness::Unknown),
+        "at-once" => Some(Readiness::After(jiff::SignedDuration::ZERO)),
+        word => whole(word).map(|count| Readiness::Fixed(Replicas::new(count))),
+    })?;
+    Ok(Happening::Ready(readiness))
+}
+
+fn rollout(words: &mut Words<'_>) -> Result<Happening, ParseError> {
+    if words.take("over") {
+        return Ok(Happening::Rollout(None));
+    }
+    if words.take("unobserved") {
+        return Ok(Happening::Rollout(Some(RolloutSeen::Unobserved)));
+    }
+    let updated = words.read("a count, unobserved or over", whole).map(Replicas::new)?;
+    words.keyword("of")?;
+    let replicas = words.count()?;
+    if updated >= replicas {
+        let found = Found::Text(format!("{updated} of {replicas}"));
+        return Err(ParseError::new(
+            words.line,
+            "fewer updated replicas than replicas",
+            found,
+        ));
+    }
+    let until = words.take("until").then(|| words.duration()).transpose()?;
+    Ok(Happening::Rollout(Some(RolloutSeen::Updating {
+        updated,
+        replicas,
+        until,
+    })))
+}
+
+fn source(words: &mut Words<'_>) -> Result<Happening, ParseError> {
+    let failures = FAILURES.map(|class| (reasons::of_failure(class), Answers::Fails(class)));
+    let well = [("answers", Answers::Well), ("warns", Answers::WithWarning)];
+    let answers = words.one_of(&[&well[..], &failures[..]].concat())?;
+    let metric = if words.take("for") {
+        Some(words.next("the name of a metric")?.to_owned())
+    } else {
+        None
+    };
+    Ok(Happening::Source { answers, metric })
+}
+
+fn skew(words: &mut Words<'_>) -> Result<Happening, ParseError> {
+    words
+        .read("a duration such as 20s or -20s", |word| match word.strip_prefix('-') {
+            Some(behind) => time::parse(behind).map(|skew| -skew),
+            None => time::parse(word),
+        })
+        .map(Happening::Skew)
+}
+
+fn mode(words: &mut Words<'_>) -> Result<Happening, ParseError> {
+    let modes = [
+        ("Active", Mode::Active),
+        ("DryRun", Mode::DryRun),
+        ("Paused", Mode::Paused),
+    ];
+    words.one_of(&modes).map(Happening::Mode)
+}
+
+fn edit(words: &mut Words<'_>) -> Result<Happening, ParseError> {
+    if words.peek() == Some("interval") {
+        return Err(words.refuse("a setting other than interval"));
+    }
+    let setting: Setting = policy::setting(words)?;
+    Ok(Happening::Policy(setting))
+}
+
+fn status(words: &mut Words<'_>) -> Result<Happening, ParseError> {
+    let accepted = words.one_of(&[("accepted", true), ("refused", false)])?;
+    Ok(Happening::Status { accepted })
+}
+
+fn restart(words: &mut Words<'_>) -> Result<Happening, ParseError> {
+    let graceful = words.one_of(&[("graceful", true), ("crash", false)])?;
+    words.keyword("for")?;
+    let down = words.duration()?;
+    Ok(Happening::Restart { graceful, down })
+}
+
+/// An `at`.
+pub(super) fn at(statement: Statement<'_>) -> Result<At, ParseError> {
+    let Statement {
+        verb: _,
+        mut words,
+        block,
+    } = statement;
+    let line = words.line;
+    let time = words.duration()?;
+    let from = words.count()?;
+    let to = if words.take("->") {
+        words.read("another count", |word| {
+            whole(word).map(Replicas::new).filter(|to| *to != from)
+        })?
+    } else {
+        from
+    };
+    let wants = if words.take("wants") {
+        let expected = "a count other than the one decided";
+        let wanted = words.read(expected, |word| {
+            whole(word).map(Replicas::new).filter(|count| *count != to)
+        })?;
+        Some(wanted)
+    } else {
+        None
+    };
+    words.keyword("because")?;
+    let mut because = vec![words.read("a reason of the README", reason)?.to_owned()];
+    while words.peek().is_some_and(|word| word != "next") {
+        because.push(words.read("a reason of the README, or next", reason)?.to_owned());
+    }
+    let next = if words.take("next") {
+        Some(next(&mut words)?)
+    } else {
+        None
+    };
+    words.end()?;
+    let mut summary = None;
+    for below in &block {
+        let mut words = below.words();
+        if summary.is_some() {
+            return Err(words.refuse("nothing more below the at"));
+        }
+        words.keyword("summary")?;
+        summary = Some(words.string()?);
+        words.end()?;
+    }
+    Ok(At {
+        line,
+        time,
+        from,
+        to,
+        wants,
+        because,
+        next,
+        summary,
+    })
+}
+
+/// A word of the list, with the name of a metric or without.
+fn reason(word: &str) -> Option<&str> {
+    let plain = match word.split_once(':') {
+        Some((metric, plain)) => promql::metric_name(metric).map(|_| plain)?,
+        None => word,
+    };
+    reasons::WORDS.iter().any(|(known, _)| *known == plain).then_some(word)
+}
+
+fn next(words: &mut Words<'_>) -> Result<Next, ParseError> {
+    if words.take("never") {
+        return Ok(Next::Never);
+    }
+    words.duration().map(Next::At)
+}

@@ -1,0 +1,220 @@
+//! Whether a number can be believed (R1, R2): what `autoscaler-promql` asks Prometheus and how it judges the answer,
+//! computed from the series of the scenario.
+//!
+//! It is written again here, not borrowed, so that the runner needs nothing but the core. A test keeps the two equal:
+//! `tests/scenarios_against_prometheus.rs`.
+
+use std::collections::BTreeSet;
+use std::iter;
+
+use autoscaler_core::{Evidence, PartialCause, Quantity, Reading, Replicas};
+use jiff::SignedDuration;
+
+use crate::query::Query;
+use crate::series::{LOOKBACK_DELTA, Labels, Selector, Series};
+
+/// The target of every scenario.
+pub(crate) const NAMESPACE: &str = "default";
+/// Its pods are `web-0`, `web-1` and so on.
+pub(crate) const STATEFUL_SET: &str = "web";
+
+/// How long ago a scrape target that is down now may have had series, beside the look-back.
+const HAD_SERIES: [SignedDuration; 3] = [
+    SignedDuration::from_mins(15),
+    SignedDuration::from_hours(1),
+    SignedDuration::from_hours(6),
+];
+
+/// What the coverage of a query is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProbeContext {
+    /// The largest age of the newest sample.
+    pub max_sample_age: SignedDuration,
+    /// Replicas now.
+    pub replicas: Replicas,
+    /// The largest count within the look-back.
+    pub replicas_before: Replicas,
+    /// Ready replicas, if known.
+    pub ready: Option<Replicas>,
+}
+
+/// What is found behind a number.
+struct Coverage {
+    age: Option<SignedDuration>,
+    now: u64,
+    before: u64,
+    down: u64,
+    own_pods: u64,
+    fill: Option<Fill>,
+}
+
+/// Samples in the range of the best-filled series: now, and at most lately.
+struct Fill {
+    now: usize,
+    lately: usize,
+}
+
+/// The reading in hand, with what the series behind it say.
+pub(crate) fn probe(
+    query: &Query,
+    series: &[Series],
+    at: SignedDuration,
+    reading: Reading,
+    context: &ProbeContext,
+) -> Reading {
+    match reading {
+        Reading::Fresh {
+            value,
+            evidence: Evidence::Unprobed,
+        } => judge(query, &coverage(query, series, at), context).reading(value),
+        reading => reading,
+    }
+}
+
+fn coverage(query: &Query, series: &[Series], at: SignedDuration) -> Coverage {
+    let (selector, look_back) = (&query.selector, query.look_back());
+    let newest = selector.instant(series, at).map(|sample| sample.at).max();
+    let own_pods: BTreeSet<_> = selector
+        .instant(series, at)
+        .filter_map(|sample| own_pod(sample.labels))
+        .collect();
+    let filled = |at, range| selector.all(series).map(move |series| series.range(at, range).len());
+    let now = selector.instant(series, at).count();
+    // A series that ended without a marker lingers in an instant selector, while its range is empty.
+    let now = query.range.map_or(now, |range| {
+        now.min(filled(at, range).filter(|samples| *samples > 0).count())
+    });
+    let fill = query.range.map(|range| {
+        // A subquery takes its steps at multiples of their length.
+        let stretch = (LOOKBACK_DELTA + range * 2).max(range * 4);
+        let steps = multiples(range, at - stretch, at);
+        Fill {
+            now: filled(at, range).max().unwrap_or_default(),
+            lately: steps
+                .filter_map(|step| filled(step, range).max())
+                .max()
+                .unwrap_or_default(),
+        }
+    });
+    Coverage {
+        age: newest.map(|newest| at - newest),
+        now: count(now),
+        before: count(selector.instant(series, at - look_back).count()),
+        down: count(down_targets(selector, series, at, look_back)),
+        own_pods: count(own_pods.len()),
+        fill,
+    }
+}
+
+/// Scrape targets that had such series within the last hours and are down now.
+fn down_targets(selector: &Selector, series: &[Series], at: SignedDuration, look_back: SignedDuration) -> usize {
+    let longer = HAD_SERIES.into_iter().filter(|ago| *ago > look_back);
+    let had: Vec<&Labels> = iter::once(look_back)
+        .chain(longer)
+        .flat_map(|ago| selector.instant(series, at - ago))
+        .map(|sample| sample.labels)
+        .collect();
+    let up = Selector::of_metric("up");
+    let down = up.instant(series, at).filter(|up| up.value.abs() < f64::EPSILON);
+    down.filter(|up| had.iter().any(|had| scrape_target(had) == scrape_target(up.labels)))
+        .count()
+}
+
+/// What a scrape target is known by; Prometheus takes a label that is not there as empty.
+fn scrape_target(labels: &Labels) -> [&str; 2] {
+    ["job", "instance"].map(|label| labels.get(label).map_or("", String::as_str))
+}
+
+/// The verdict on a number.
+enum Verdict {
+    Believed,
+    Missing,
+    Stale(SignedDuration, SignedDuration),
+    Partial(PartialCause),
+}
+
+impl Verdict {
+    fn reading(self, value: Quantity) -> Reading {
+        match self {
+            Self::Believed => Reading::Fresh {
+                value,
+                evidence: Evidence::Probed,
+            },
+            Self::Missing => Reading::Missing { source_proven: false },
+            Self::Stale(age, limit) => Reading::Stale { age, limit },
+            Self::Partial(cause) => Reading::Partial { value, cause },
+        }
+    }
+}
+
+fn judge(query: &Query, coverage: &Coverage, context: &ProbeContext) -> Verdict {
+    let Coverage {
+        age,
+        now,
+        before,
+        down,
+        own_pods,
+        ref fill,
+    } = *coverage;
+    if now == 0 && before == 0 {
+        return Verdict::Missing;
+    }
+    if let Some(age) = age.filter(|age| *age > context.max_sample_age) {
+        return Verdict::Stale(age, context.max_sample_age);
+    }
+    if now < explained(before, context) {
+        return Verdict::Partial(PartialCause::FewerSeries { now, before });
+    }
+    if down > u64::from(context.replicas_before.get().saturating_sub(context.replicas.get())) {
+        return Verdict::Partial(PartialCause::TargetsDown { down });
+    }
+    if now > 0 && query.range.is_some() && (before == 0 || fill.as_ref().is_some_and(is_short)) {
+        let look_back = query.look_back();
+        return Verdict::Partial(PartialCause::YoungSeries { look_back });
+    }
+    match context.ready {
+        Some(ready) if own_pods > 0 && own_pods < u64::from(ready.get()) => Verdict::Partial(PartialCause::FewerPods {
+            covered: own_pods,
+            ready,
+        }),
+        _ => Verdict::Believed,
+    }
+}
+
+/// How many series there should be, given how many there were and how many replicas have gone since.
+fn explained(before: u64, context: &ProbeContext) -> u64 {
+    let (now, then) = (
+        u64::from(context.replicas.get()),
+        u64::from(context.replicas_before.get()),
+    );
+    if now >= then { before } else { before * now / then }
+}
+
+/// More than one and more than a quarter of the samples are lacking.
+fn is_short(fill: &Fill) -> bool {
+    fill.now + 1 < fill.lately && fill.now * 4 < fill.lately * 3
+}
+
+/// The pod that a series belongs to, if it is one of the target's. A server of a single namespace may not label it.
+fn own_pod(labels: &Labels) -> Option<(&str, &str)> {
+    let namespace = labels.get("namespace").map_or("", String::as_str);
+    let pod = labels.get("pod")?;
+    let ordinal = pod.strip_prefix(STATEFUL_SET)?.strip_prefix('-')?;
+    let is_own = !ordinal.is_empty() && ordinal.bytes().all(|byte| byte.is_ascii_digit());
+    (is_own && ["", NAMESPACE].contains(&namespace)).then_some((namespace, pod))
+}
+
+/// The multiples of a step in `(after, until]`.
+fn multiples(
+    step: SignedDuration,
+    after: SignedDuration,
+    until: SignedDuration,
+) -> impl Iterator<Item = SignedDuration> {
+    let (step, after, until) = (step.as_millis().max(1), after.as_millis(), until.as_millis());
+    let numbers = (after.div_euclid(step) + 1)..=until.div_euclid(step);
+    numbers.map(move |number| SignedDuration::from_millis(i64::try_from(number * step).unwrap_or(i64::MAX)))
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
