@@ -148,7 +148,7 @@ async fn a_conflict_names_the_other_autoscaler() {
     let text = world.describe("web").await;
     assert_eq!(
         text.field("Summary"),
-        "Deployment web is scaled by HorizontalPodAutoscaler theirs"
+        "Deployment web is scaled by HorizontalPodAutoscaler theirs: this one writes nothing"
     );
     text.says("Reason:                TargetConflict");
     assert_eq!(text.field("Current Replicas"), "3");

@@ -82,7 +82,8 @@ pub struct Args {
     #[arg(long, env = "POD_NAMESPACE", default_value = "metric-autoscaler")]
     pub lease_namespace: String,
 
-    /// How long a lease is valid without being renewed, in seconds. It is renewed after a third of it.
+    /// How long a lease is valid without being renewed, in seconds. It is renewed after a third of it. The API timeout
+    /// may be at most 13/30 of it, so that no write is under way when another replica may start.
     #[arg(long, env = "LEASE_DURATION", default_value = "30", value_parser = seconds)]
     pub lease_duration: Duration,
 

@@ -65,7 +65,10 @@ async fn an_autoscaler_of_theirs_wins_as_long_as_it_is_there(#[case] kind: &str,
     world.autoscale("web", "Deployment", "web", "").await;
 
     let message = world.wait_condition("web", "Ready", "False", "TargetConflict").await;
-    assert_eq!(message, format!("Deployment web is scaled by {named}"));
+    assert_eq!(
+        message,
+        format!("Deployment web is scaled by {named}: this one writes nothing")
+    );
     for condition in ["ScalingActive", "AbleToScale"] {
         world.wait_condition("web", condition, "False", "TargetConflict").await;
     }
@@ -111,7 +114,7 @@ async fn of_two_of_ours_the_older_one_acts_and_the_other_takes_over() {
     let message = world.wait_condition(newer, "Ready", "False", "TargetConflict").await;
     assert_eq!(
         message,
-        format!("Deployment web is scaled by MetricAutoscaler {older}, which is older")
+        format!("Deployment web is scaled by MetricAutoscaler {older}, which is older: this one writes nothing")
     );
     world.wait_condition(older, "Ready", "True", "ValidMetricFound").await;
     world.wait_wanted("Deployment", "web", 3).await;

@@ -181,7 +181,7 @@ async fn sole_writer(
         Rivalry::None => {}
         Rivalry::Rival(rival) => {
             let message = format!(
-                "{} {} is scaled by {}",
+                "{} {} is scaled by {}: this one writes nothing",
                 reference.kind,
                 reference.name,
                 rival.describe()

@@ -113,7 +113,7 @@ fn r18_without_a_progress_deadline_the_default_one_counts_from_first_sight() {
     assert_eq!(until, Some("2026-11-22T12:10:00Z".parse().unwrap()));
 }
 
-fn manager(name: &str, operation: &str, fields: Value, time: &str) -> Value {
+fn manager(name: &str, operation: &str, fields: &Value, time: &str) -> Value {
     json!({
         "manager": name, "operation": operation, "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
         "fieldsV1": fields, "time": time,
@@ -135,18 +135,21 @@ fn r22_an_apply_manager_of_the_count_is_named_and_we_are_not() {
     let template = json!({"f:spec": {"f:template": {}}});
     let early = "2026-11-22T12:00:00Z";
     assert_eq!(
-        managed(&[manager("argocd", "Apply", replicas.clone(), early)])
+        managed(&[manager("argocd", "Apply", &replicas, early)])
             .applied_by
             .as_deref(),
         Some("argocd")
     );
-    assert_eq!(managed(&[manager("argocd", "Apply", template, early)]).applied_by, None);
     assert_eq!(
-        managed(&[manager("kubectl-edit", "Update", replicas.clone(), early)]).applied_by,
+        managed(&[manager("argocd", "Apply", &template, early)]).applied_by,
         None
     );
     assert_eq!(
-        managed(&[manager(FIELD_MANAGER, "Apply", replicas, early)]).applied_by,
+        managed(&[manager("kubectl-edit", "Update", &replicas, early)]).applied_by,
+        None
+    );
+    assert_eq!(
+        managed(&[manager(FIELD_MANAGER, "Apply", &replicas, early)]).applied_by,
         None
     );
 }
@@ -155,9 +158,9 @@ fn r22_an_apply_manager_of_the_count_is_named_and_we_are_not() {
 fn r22_the_last_other_manager_of_the_count_is_known() {
     let replicas = || json!({"f:spec": {"f:replicas": {}}});
     let view = managed(&[
-        manager("kubectl-create", "Update", replicas(), "2026-11-22T12:00:00Z"),
-        manager("kubectl", "Update", replicas(), "2026-11-22T12:05:00Z"),
-        manager(FIELD_MANAGER, "Update", replicas(), "2026-11-22T12:06:00Z"),
+        manager("kubectl-create", "Update", &replicas(), "2026-11-22T12:00:00Z"),
+        manager("kubectl", "Update", &replicas(), "2026-11-22T12:05:00Z"),
+        manager(FIELD_MANAGER, "Update", &replicas(), "2026-11-22T12:06:00Z"),
     ]);
     assert_eq!(view.last_set_by.as_deref(), Some("kubectl"));
 }

@@ -229,7 +229,10 @@ fn scaling_limited(decided: &Decided) -> Finding {
         return (Status::True, reason::AWAITING_REPLICAS, explain::metric(step));
     }
     let message = match decision.merged() {
-        Some((_, wanted)) => format!("the metrics ask for {wanted}, and nothing but a window stands in the way"),
+        Some((_, wanted)) if wanted == decision.desired => {
+            format!("the metrics ask for {wanted}, and nothing limits it")
+        }
+        Some((_, wanted)) => format!("the metrics ask for {wanted}, and only a stabilization window stands in the way"),
         None => "no metric asks for anything".to_owned(),
     };
     (Status::False, reason::DESIRED_WITHIN_RANGE, message)
