@@ -71,7 +71,7 @@ pub(crate) async fn operator(screen: &Screen, servers: &Servers) -> anyhow::Resu
     let commands = "kubectl create namespace metric-autoscaler && kubectl apply -k config/rbac";
     let what = explained(commands, "the operator's rights");
     screen.step(&what, servers.grant_rights()).await?;
-    let what = explained("metric-autoscaler", "the operator, as its service account");
+    let what = explained("metric-autoscaler", "the operator starts");
     screen.step(&what, servers.start_operator()).await
 }
 
