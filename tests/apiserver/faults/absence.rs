@@ -6,8 +6,8 @@ use autoscaler_testkit::fault_proxy::Fault;
 use rstest::rstest;
 use serde_json::json;
 
-use super::scene::{LITTLE, MUCH, Scene, metric};
-use crate::world::{World, assert_contains};
+use super::scene::{LITTLE, MUCH, REPLICAS, Scene, metric};
+use crate::world::{Operator, World, assert_contains};
 
 #[tokio::test]
 async fn r11_one_unreadable_metric_of_two_blocks_shrinking_by_name_and_leaves_growth_to_the_other() {
@@ -30,7 +30,7 @@ async fn r11_one_unreadable_metric_of_two_blocks_shrinking_by_name_and_leaves_gr
         .await;
     let said = "other cannot be read: unavailable (HTTP 503), blocks shrinking since ";
     assert_contains(&message, said);
-    scene.is_held().await;
+    scene.is_held(REPLICAS).await;
     scene.is_well().await;
     scene.wait_warning("ShrinkBlockedByMetric", said).await;
     let status = scene.status().await;
@@ -77,30 +77,43 @@ async fn r4_a_missing_metric_that_is_to_be_ignored_does_not_take_part() {
             (status.current_metrics[1].reading == "Missing").then_some(())
         })
         .await;
-    scene.is_held().await;
+    scene.is_held(5).await;
     scene.is_well().await;
+}
+
+/// A world of its own, for the proof is about all answers of a source, in which absence is no load.
+async fn begin_with_zero(name: &'static str, look_back: Duration, field: &str) -> (Scene, Operator) {
+    let world = World::new(name).await;
+    let operator = world.operator().await;
+    let scene = Scene::in_world(world, name);
+    let mut spec = scene.spec();
+    spec["metrics"][0]["prometheus"]["lookBackSeconds"] = json!(look_back.as_secs());
+    spec["metrics"][0][field] = json!("Zero");
+    scene.begin(spec).await;
+    (scene, operator)
+}
+
+/// The size sinks to the minimum, and it is said that an absence was taken for no load.
+async fn shrinks_as_without_load(scene: &Scene, class: &str) {
+    scene.wait_replicas(1).await;
+    let active = scene
+        .world
+        .wait_condition(scene.name, "ScalingActive", "True", "ValidMetricFound");
+    assert_contains(&active.await, "counted as no load");
+    assert_eq!(scene.status().await.current_metrics[0].reading, class);
 }
 
 #[rstest]
 #[case::missing("zero", "whenMissing", "MetricMissing", "Missing")]
 #[case::not_a_number("nan-zero", "whenNaN", "MetricNotANumber", "NotANumber")]
 #[tokio::test]
-async fn r4_absence_counts_as_no_load_only_once_the_source_has_proven_that_it_would_know(
+async fn r4_absence_is_no_load_only_where_the_source_scrapes_targets(
     #[case] name: &'static str,
     #[case] field: &str,
     #[case] reason: &str,
     #[case] class: &str,
 ) {
-    const LOOK_BACK: Duration = Duration::from_secs(4);
-    let world = World::new(name).await;
-    let _operator = world.operator().await;
-    let scene = Scene::in_world(world, name);
-    let mut spec = scene.spec();
-    spec["metrics"][0]["prometheus"]["lookBackSeconds"] = json!(LOOK_BACK.as_secs());
-    spec["metrics"][0][field] = json!("Zero");
-    scene.begin(spec).await;
-
-    // A server that scrapes nothing knows nothing.
+    let (scene, _operator) = begin_with_zero(name, Duration::from_secs(1), field).await;
     let nothing = json!({"status": "success", "data": {"resultType": "vector", "result": []}});
     let scrapes_nothing = scene.trouble_where(|query| query.contains("count(up)"), Fault::Answer(nothing));
     match field {
@@ -108,23 +121,23 @@ async fn r4_absence_counts_as_no_load_only_once_the_source_has_proven_that_it_wo
         _ => scene.world.exporter.remove(&scene.series("")),
     }
     scene.wait_unread(reason, class, "blocks shrinking since ").await;
-    scene.is_held().await;
-
-    // Neither does one that has just come back.
-    let outage = scene.trouble_where(|_| true, Fault::status(503));
-    scene
-        .world
-        .wait_condition(name, "Ready", "False", "SourceUnavailable")
-        .await;
+    scene.is_held(REPLICAS).await;
     scrapes_nothing.lift();
+    shrinks_as_without_load(&scene, class).await;
+}
+
+#[tokio::test]
+async fn r4_absence_is_no_load_only_after_the_source_has_answered_for_one_look_back() {
+    const LOOK_BACK: Duration = Duration::from_secs(5);
+    let (scene, _operator) = begin_with_zero("zero-again", LOOK_BACK, "whenMissing").await;
+    let outage = scene.trouble_where(|_| true, Fault::status(503));
+    let unavailable = scene
+        .world
+        .wait_condition(scene.name, "Ready", "False", "SourceUnavailable");
+    unavailable.await;
+    scene.world.exporter.remove(&scene.series(""));
     let back = Instant::now();
     outage.lift();
-    scene.wait_replicas(1).await;
+    shrinks_as_without_load(&scene, "Missing").await;
     assert!(back.elapsed() >= LOOK_BACK, "believed after {:?}", back.elapsed());
-    let message = scene
-        .world
-        .wait_condition(name, "ScalingActive", "True", "ValidMetricFound")
-        .await;
-    assert_contains(&message, "counted as no load");
-    assert_eq!(scene.status().await.current_metrics[0].reading, class);
 }

@@ -5,7 +5,7 @@ use autoscaler_testkit::fault_proxy::{Fault, FaultProxy};
 use rstest::rstest;
 use serde_json::json;
 
-use super::scene::{LITTLE, MUCH, Scene, shared};
+use super::scene::{LITTLE, MUCH, REPLICAS, Scene, shared};
 use crate::world::LOAD;
 
 /// What stands in bodies and must not be shown to users: error pages tell of hosts and tokens.
@@ -24,7 +24,7 @@ async fn held_until_over(scene: &Scene, said: &Said, begins: impl AsyncFnOnce(),
     scene.begin(scene.spec()).await;
     begins().await;
     scene.wait_unread(said.reason, said.class, said.text).await;
-    scene.is_held().await;
+    scene.is_held(REPLICAS).await;
     scene.wait_unread(said.reason, said.class, said.text).await;
     let status = serde_json::to_string(&scene.status().await).unwrap();
     assert!(!status.contains(SECRET), "{status}");
@@ -129,7 +129,7 @@ async fn r6_numbers_beyond_all_sense_stay_within_the_bounds(
     scene.begin(scene.spec()).await;
     scene.set_load(value).await;
     scene.wait_replicas(replicas).await;
-    scene.is_held().await;
+    scene.is_held(replicas).await;
     scene.is_well().await;
 }
 
@@ -190,7 +190,7 @@ async fn a_query_that_prometheus_refuses_holds_the_size_until_it_is_mended() {
     scene
         .wait_unread("QueryRefused", "Failed", "bad_query (HTTP 400)")
         .await;
-    scene.is_held().await;
+    scene.is_held(REPLICAS).await;
     scene.world.edit(scene.name, ask(&good)).await;
     scene.wait_replicas(1).await;
     scene.is_well().await;
@@ -222,7 +222,7 @@ async fn an_answer_of_a_hundred_megabytes_is_refused_without_being_held_in_memor
     scene
         .wait_unread("AnswerTooLarge", "Failed", "answer_too_large (HTTP 200)")
         .await;
-    scene.is_held().await;
+    scene.is_held(REPLICAS).await;
     let grown = peak_kibibytes(process.pid()) - before;
     assert!(grown < ALLOWED, "the peak has grown by {grown} KiB from {before}");
     trouble.lift();

@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use rstest::rstest;
 use serde_json::json;
 
-use super::scene::{LITTLE, MUCH, Scene};
+use super::scene::{LITTLE, MUCH, REPLICAS, Scene};
 use crate::world::{World, assert_contains};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ async fn blocks_shrinking(scene: &Scene, words: &str) {
         .wait_condition(scene.name, "ScalingLimited", "True", "ShrinkBlockedByMetric")
         .await;
     assert_contains(&message, words);
-    scene.is_held().await;
+    scene.is_held(REPLICAS).await;
     scene.is_well().await;
     assert_eq!(scene.status().await.current_metrics[0].reading, "Partial");
     scene.wait_warning("ShrinkBlockedByMetric", words).await;
@@ -125,7 +125,7 @@ async fn r2_half_of_the_targets_no_longer_scraped_allows_growth_and_no_shrink() 
     scene.world.exporter.set(&shop("load", "a"), MUCH);
     scene.wait_replicas(5).await;
     scene.world.exporter.set(&shop("load", "a"), LITTLE / 2.0);
-    scene.is_held().await;
+    scene.is_held(5).await;
     second.set(&shop("load", "b"), LITTLE / 2.0);
     second.refuse(false);
     scene.wait_replicas(1).await;
@@ -161,7 +161,7 @@ async fn r1_without_a_probe_there_is_no_change() {
         scene
             .wait_unread("SourceUnavailable", "Failed", "unavailable (HTTP 503)")
             .await;
-        scene.is_held().await;
+        scene.is_held(REPLICAS).await;
     }
     trouble.lift();
     scene.wait_replicas(1).await;
@@ -181,7 +181,7 @@ async fn r1_samples_older_than_allowed_neither_grow_nor_shrink_anything() {
     scene
         .wait_unread("MetricStale", "Stale", "s old, more than the 60 s allowed")
         .await;
-    scene.is_held().await;
+    scene.is_held(REPLICAS).await;
     scene.world.exporter.set(&shop("load", "a"), MUCH);
     scene.wait_replicas(5).await;
     scene.is_well().await;
@@ -201,7 +201,7 @@ async fn r2_a_query_that_only_prometheus_understands_works_and_is_locked_after_a
 
     scene.world.exporter.remove(&scene.series(""));
     scene.wait_unread("MetricMissing", "Missing", "has no series").await;
-    scene.is_held().await;
+    scene.is_held(5).await;
     let back = Timestamp::now();
     scene.set_load(LITTLE).await;
     let message = scene
@@ -215,7 +215,7 @@ async fn r2_a_query_that_only_prometheus_understands_works_and_is_locked_after_a
     let next = scene.status().await.next_change_time.unwrap().0;
     // Status has whole seconds.
     assert!(next + SECOND >= back + LOOK_BACK, "back at {back}, locked until {next}");
-    scene.is_held().await;
+    scene.is_held(5).await;
     scene.set_load(700.0).await;
     scene.wait_replicas(7).await;
 }

@@ -7,7 +7,7 @@ use autoscaler_testkit::wait::eventually;
 use kube::api::ListParams;
 use serde_json::json;
 
-use super::scene::{ENOUGH, LITTLE, MUCH, Scene, shared};
+use super::scene::{ENOUGH, LITTLE, MUCH, REPLICAS, Scene, shared};
 use crate::world::{DEADLINE, World};
 
 #[tokio::test]
@@ -36,12 +36,15 @@ async fn r5a_a_hostile_query_hurts_nobody_else_and_is_not_passed_on() {
         .wait_unread("QueryRefused", "Failed", "cannot be read: bad_query")
         .await;
     hostile
-        .is_held_during(async {
-            neighbour.set_load(MUCH).await;
-            neighbour.wait_replicas(5).await;
-            neighbour.set_load(LITTLE).await;
-            neighbour.wait_replicas(1).await;
-        })
+        .is_held_during(
+            async {
+                neighbour.set_load(MUCH).await;
+                neighbour.wait_replicas(5).await;
+                neighbour.set_load(LITTLE).await;
+                neighbour.wait_replicas(1).await;
+            },
+            REPLICAS,
+        )
         .await;
     hostile
         .wait_unread("QueryRefused", "Failed", "cannot be read: bad_query")

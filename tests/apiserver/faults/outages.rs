@@ -8,7 +8,7 @@ use autoscaler_testkit::wait::eventually;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
-use super::scene::{LITTLE, MUCH, Scene};
+use super::scene::{LITTLE, MUCH, REPLICAS, Scene};
 use crate::world::{DEADLINE, Operator, World, assert_contains};
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn a_source_that_refuses_connections_holds_the_size_until_it_is_back() {
     scene
         .wait_unread("SourceUnreachable", "Failed", "cannot be read: unreachable")
         .await;
-    scene.is_held_during(several_evaluations(&operator)).await;
+    scene.is_held_during(several_evaluations(&operator), REPLICAS).await;
     scene
         .wait_unread("SourceUnreachable", "Failed", "cannot be read: unreachable")
         .await;
@@ -42,7 +42,7 @@ async fn a_prometheus_that_is_killed_and_started_again_is_used_again() {
     scene
         .wait_unread("SourceUnreachable", "Failed", "cannot be read: unreachable")
         .await;
-    scene.is_held_during(several_evaluations(&operator)).await;
+    scene.is_held_during(several_evaluations(&operator), REPLICAS).await;
     scene.world.prometheus.server.start().await.unwrap();
     scene.set_load(MUCH).await;
     scene.wait_replicas(5).await;
@@ -61,7 +61,7 @@ async fn without_a_source_the_operator_runs_and_says_so() {
     scene
         .wait_unread("SourceNotConfigured", "Failed", "source_not_configured")
         .await;
-    scene.is_held_during(several_evaluations(&operator)).await;
+    scene.is_held_during(several_evaluations(&operator), REPLICAS).await;
     scene
         .wait_unread("SourceNotConfigured", "Failed", "source_not_configured")
         .await;
@@ -94,7 +94,7 @@ async fn r14_a_fallback_is_a_floor_after_its_time_and_its_end_a_new_start() {
         status.last_scale_time.unwrap(),
     );
     assert!(grown.0 >= since.0 + AFTER, "unread since {since:?}, grown at {grown:?}");
-    scene.is_held().await;
+    scene.is_held(5).await;
 
     // The cooldown of the growth has passed: what holds the size now can only be the new start.
     eventually("the end of the cooldown", DEADLINE, async || {

@@ -199,36 +199,29 @@ impl Scene {
         .await;
     }
 
-    /// The size, as the Deployment has it.
-    pub(super) async fn replicas(&self) -> u32 {
-        self.world.replicas("Deployment", self.name).await
-    }
-
     /// Waits until the workload has this size.
     pub(super) async fn wait_replicas(&self, replicas: u32) {
         self.world.wait_replicas("Deployment", self.name, replicas).await;
     }
 
-    /// Over several further evaluations the size is not even touched.
-    pub(super) async fn is_held(&self) {
-        self.is_held_during(self.wait_asked(QUESTIONS)).await;
+    /// Over several further evaluations the size is this one, and not even touched.
+    pub(super) async fn is_held(&self, replicas: u32) {
+        self.is_held_during(self.wait_asked(QUESTIONS), replicas).await;
     }
 
     /// The same, for where evaluations are counted otherwise. Every write of the size would make a new generation.
-    pub(super) async fn is_held_during(&self, several_evaluations: impl Future<Output = ()>) {
-        let generation = async || {
-            self.world
-                .api("Deployment")
-                .get(self.name)
-                .await
-                .unwrap()
-                .metadata
-                .generation
+    pub(super) async fn is_held_during(&self, several_evaluations: impl Future<Output = ()>, replicas: u32) {
+        let size = async || {
+            let deployment = self.world.api("Deployment").get(self.name).await.unwrap();
+            (
+                deployment.data["spec"]["replicas"].as_u64(),
+                deployment.metadata.generation,
+            )
         };
-        let (before, replicas) = (generation().await, self.replicas().await);
+        let before = size().await;
+        assert_eq!(before.0, Some(u64::from(replicas)), "the size of {}", self.name);
         several_evaluations.await;
-        assert_eq!(self.replicas().await, replicas, "the size of {}", self.name);
-        assert_eq!(generation().await, before, "the size of {} was written", self.name);
+        assert_eq!(size().await, before, "the size of {} and its generation", self.name);
     }
 
     /// No metric can be read: the conditions say so with this reason and text, and one event does.
