@@ -57,7 +57,7 @@ pub(crate) async fn create(world: &World, name: &str, members: u32) {
         "apiVersion: example.com/v1\nkind: Broker\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec: \
          {{members: {members}}}\n"
     );
-    world.plane.apply(&broker).await.unwrap();
+    world.create(&broker).await;
 }
 
 /// Lets the operators of one world do what these rules say, there and nowhere else.

@@ -70,7 +70,7 @@ async fn a_steady_autoscaler_tells_what_it_measures_and_that_nothing_limits_it()
     );
     text.says("2 -> 3: load is 150 per replica, target 100, asks for 3");
     // Nothing limits it.
-    text.says("Message:               the metrics ask for 3, and nothing but a window stands in the way");
+    text.says("Message:               the metrics ask for 3, and nothing limits it");
     // The events say the same.
     text.says("New size: 3, was 2; reason: load is 150 per replica, target 100, asks for 3");
 }

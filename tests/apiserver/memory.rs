@@ -36,7 +36,7 @@ impl World {
     /// A Deployment `web` of 5 replicas, which is what the load asks for, and its autoscaler with a window of 5 minutes.
     async fn settle_at_five(&self) {
         self.set_load(500.0).await;
-        self.apply_workload("Deployment", "web", 5).await;
+        self.create_workload("Deployment", "web", 5).await;
         let spec = self
             .default_spec("")
             .replace("stabilizationWindowSeconds: 0", "stabilizationWindowSeconds: 300");

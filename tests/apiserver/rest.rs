@@ -82,10 +82,11 @@ async fn what_is_asked_at_rest_does_not_grow_with_the_number_of_autoscalers() {
     let mut at_rest = Vec::new();
     for numbers in [0..3, 3..30] {
         let count = numbers.end;
-        let manifests: Vec<String> = numbers
-            .map(|number| manifests(&world, &format!("web-{number}")))
-            .collect();
-        world.plane.apply(&manifests.join("---\n")).await.unwrap();
+        for number in numbers {
+            let name = format!("web-{number}");
+            world.create_workload("Deployment", &name, 1).await;
+            world.autoscale(&name, "Deployment", &name, "").await;
+        }
         wait_all_ready(&world, count).await;
         // Every one of them twice, so that what follows the first evaluation is over.
         operator.wait_evaluations(2 * count).await;
@@ -103,13 +104,6 @@ async fn what_is_asked_at_rest_does_not_grow_with_the_number_of_autoscalers() {
     }
     assert!(watches.contains_key("deployments"), "{watches:?}");
     assert!(watches.values().all(|count| *count == 1), "{watches:?}");
-}
-
-/// A workload and its autoscaler.
-fn manifests(world: &World, name: &str) -> String {
-    let workload = world.workload_manifest("Deployment", name, 1);
-    let autoscaler = world.autoscaler_manifest(name, "Deployment", name, &world.default_spec(""));
-    format!("{workload}---\n{autoscaler}")
 }
 
 async fn wait_all_ready(world: &World, count: u32) {

@@ -42,7 +42,7 @@ async fn scale_every_kind(world: &World) {
     world.set_load(300.0).await;
     for kind in KINDS {
         let name = kind.to_lowercase();
-        world.apply_workload(kind, &name, 1).await;
+        world.create_workload(kind, &name, 1).await;
         world.autoscale(&name, kind, &name, "").await;
     }
     for kind in KINDS {

@@ -13,7 +13,7 @@ use autoscaler_testkit::prometheus::{Prometheus, PrometheusOptions};
 use autoscaler_testkit::wait::eventually;
 use k8s_openapi::api::autoscaling::v1::Scale;
 use k8s_openapi::api::events::v1::Event;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -121,8 +121,21 @@ impl World {
                     &own_binding,
                 )
         };
-        // At once: each run of kubectl takes longer than what it applies.
-        self.plane.apply(&files.map(own).join("\n---\n")).await.unwrap();
+        for manifest in files.map(own) {
+            self.create(&manifest).await;
+        }
+    }
+
+    /// Creates an object. Much faster than `kubectl apply`, and most tests need no more.
+    pub(crate) async fn create(&self, manifest: &str) {
+        let object: DynamicObject = serde_saphyr::from_str(manifest).unwrap();
+        let kind = GroupVersionKind::try_from(object.types.clone().unwrap()).unwrap();
+        let resource = ApiResource::from_gvk(&kind);
+        let api: Api<DynamicObject> = match &object.metadata.namespace {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
+            None => Api::all_with(self.client.clone(), &resource),
+        };
+        api.create(&PostParams::default(), &object).await.unwrap();
     }
 
     /// What things of this world that have no namespace are called.
@@ -145,14 +158,13 @@ impl World {
 
     /// A Deployment, `StatefulSet` or `ReplicaSet` whose pods become Ready at once.
     pub(crate) async fn workload(&self, kind: &str, name: &str, replicas: u32) {
-        self.apply_workload(kind, name, replicas).await;
+        self.create_workload(kind, name, replicas).await;
         self.wait_replicas(kind, name, replicas).await;
     }
 
     /// The same without waiting for its pods.
-    pub(crate) async fn apply_workload(&self, kind: &str, name: &str, replicas: u32) {
-        let manifest = self.workload_manifest(kind, name, replicas);
-        self.plane.apply(&manifest).await.unwrap();
+    pub(crate) async fn create_workload(&self, kind: &str, name: &str, replicas: u32) {
+        self.create(&self.workload_manifest(kind, name, replicas)).await;
     }
 
     /// As it is applied.
@@ -190,8 +202,7 @@ impl World {
 
     /// An autoscaler with the given YAML below `scaleTargetRef`.
     pub(crate) async fn apply_autoscaler(&self, name: &str, kind: &str, target: &str, spec: &str) {
-        let manifest = self.autoscaler_manifest(name, kind, target, spec);
-        self.plane.apply(&manifest).await.unwrap();
+        self.create(&self.autoscaler_manifest(name, kind, target, spec)).await;
     }
 
     /// As it is applied.

@@ -16,7 +16,7 @@ async fn a_target_that_does_not_exist_yet_is_waited_for() {
         let message = world.wait_condition("web", condition, "False", "TargetNotFound").await;
         assert_eq!(message, "Deployment web does not exist");
     }
-    world.apply_workload("Deployment", "web", 1).await;
+    world.create_workload("Deployment", "web", 1).await;
     world.wait_wanted("Deployment", "web", 3).await;
     world.wait_condition("web", "Ready", "True", "ValidMetricFound").await;
 }
@@ -39,7 +39,7 @@ async fn a_target_created_again_is_another_one_with_a_memory_of_its_own() {
     let deployments = world.api("Deployment");
     deployments.delete("web", &DeleteParams::default()).await.unwrap();
     world.wait_condition("web", "Ready", "False", "TargetNotFound").await;
-    world.apply_workload("Deployment", "web", 1).await;
+    world.create_workload("Deployment", "web", 1).await;
 
     // The old one's growth would still hold it back for an hour.
     world.wait_wanted("Deployment", "web", 5).await;

@@ -78,7 +78,7 @@ async fn a_target_created_again_is_decided_on_afresh(#[case] kind: &str, #[case]
     if kind == "Broker" {
         brokers::create(world, "web", 2).await;
     } else {
-        world.apply_workload(kind, "web", 2).await;
+        world.create_workload(kind, "web", 2).await;
     }
     door.open();
     world.wait_wanted(kind, "web", 5).await;
