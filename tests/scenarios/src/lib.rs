@@ -19,6 +19,6 @@ pub mod time;
 mod world;
 
 pub use parser::{ParseError, parse};
-pub use probe::ProbeContext;
+pub use probe::{NAMESPACE, ProbeContext, STATEFUL_SET, probe};
 pub use runner::{Form, Mismatch, run};
 pub use scenario::Scenario;

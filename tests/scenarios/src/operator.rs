@@ -122,6 +122,7 @@ impl Operator {
             let replicas = world.target.replicas;
             let context = ProbeContext {
                 max_sample_age: metric.max_sample_age,
+                look_back: metric.look_back,
                 replicas,
                 replicas_before: decision.history.changes.largest_since(since, replicas),
                 ready: world.target.ready(now).map(|ready| ready.min(replicas)),

@@ -13,10 +13,10 @@ use jiff::SignedDuration;
 use crate::query::Query;
 use crate::series::{LOOKBACK_DELTA, Labels, Selector, Series};
 
-/// The target of every scenario.
-pub(crate) const NAMESPACE: &str = "default";
-/// Its pods are `web-0`, `web-1` and so on.
-pub(crate) const STATEFUL_SET: &str = "web";
+/// Where the target of every scenario is.
+pub const NAMESPACE: &str = "default";
+/// What it is called. Its pods are `web-0`, `web-1` and so on.
+pub const STATEFUL_SET: &str = "web";
 
 /// How long ago a scrape target that is down now may have had series, beside the look-back.
 const HAD_SERIES: [SignedDuration; 3] = [
@@ -30,12 +30,20 @@ const HAD_SERIES: [SignedDuration; 3] = [
 pub struct ProbeContext {
     /// The largest age of the newest sample.
     pub max_sample_age: SignedDuration,
+    /// The user's word on the look-back, which says too that the query looks at all of it.
+    pub look_back: Option<SignedDuration>,
     /// Replicas now.
     pub replicas: Replicas,
     /// The largest count within the look-back.
     pub replicas_before: Replicas,
     /// Ready replicas, if known.
     pub ready: Option<Replicas>,
+}
+
+impl ProbeContext {
+    fn look_back(&self, query: &Query) -> SignedDuration {
+        self.look_back.unwrap_or_else(|| query.look_back())
+    }
 }
 
 /// What is found behind a number.
@@ -55,7 +63,7 @@ struct Fill {
 }
 
 /// The reading in hand, with what the series behind it say.
-pub(crate) fn probe(
+pub fn probe(
     query: &Query,
     series: &[Series],
     at: SignedDuration,
@@ -66,13 +74,13 @@ pub(crate) fn probe(
         Reading::Fresh {
             value,
             evidence: Evidence::Unprobed,
-        } => judge(query, &coverage(query, series, at), context).reading(value),
+        } => judge(query, &coverage(query, series, at, context), context).reading(value),
         reading => reading,
     }
 }
 
-fn coverage(query: &Query, series: &[Series], at: SignedDuration) -> Coverage {
-    let (selector, look_back) = (&query.selector, query.look_back());
+fn coverage(query: &Query, series: &[Series], at: SignedDuration, context: &ProbeContext) -> Coverage {
+    let (selector, look_back) = (&query.selector, context.look_back(query));
     let newest = selector.instant(series, at).map(|sample| sample.at).max();
     let own_pods: BTreeSet<_> = selector
         .instant(series, at)
@@ -168,8 +176,9 @@ fn judge(query: &Query, coverage: &Coverage, context: &ProbeContext) -> Verdict 
     if down > u64::from(context.replicas_before.get().saturating_sub(context.replicas.get())) {
         return Verdict::Partial(PartialCause::TargetsDown { down });
     }
-    if now > 0 && query.range.is_some() && (before == 0 || fill.as_ref().is_some_and(is_short)) {
-        let look_back = query.look_back();
+    let over_time = query.range.is_some() || context.look_back.is_some();
+    if now > 0 && over_time && (before == 0 || fill.as_ref().is_some_and(is_short)) {
+        let look_back = context.look_back(query);
         return Verdict::Partial(PartialCause::YoungSeries { look_back });
     }
     match context.ready {
