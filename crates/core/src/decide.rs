@@ -1,4 +1,4 @@
-//! The pipeline: read, propose, merge, stabilize, limit the rate, cool down, lock, bound.
+//! The pipeline: read, propose, merge, bound, stabilize, limit the rate, cool down, lock.
 //!
 //! Precedence (R12): paused > bounds > locks > cooldown > rate limit > window. A count outside the bounds is corrected
 //! first and unconditionally; every later step moves between that corrected count (`base`) and the count asked for, and

@@ -153,7 +153,7 @@ pub enum Basis {
     AwaitsReplicas,
 }
 
-/// What held a count back or moved it. Every variant has the count wanted before and the one allowed after.
+/// What held a count back or moved it, with the count wanted before and the one allowed after.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
     /// The count before this limit.

@@ -30,7 +30,7 @@ pub fn summary(decision: &Decision) -> String {
         put(&mut text, format_args!("; {}", self::limit(limit)));
     }
     if decision.needs_probe {
-        text.push_str("; age and coverage of the readings are not known yet");
+        text.push_str("; the readings have not been verified yet");
     }
     text
 }
@@ -104,7 +104,7 @@ pub fn metric(step: &MetricStep) -> String {
             Basis::AboveTarget | Basis::BelowTarget => {
                 put(&mut text, format_args!(", asks for {}", proposal.replicas));
             }
-            Basis::AwaitsReplicas => text.push_str(", replicas that are starting may be the answer"),
+            Basis::AwaitsReplicas => text.push_str(", waiting for replicas that are still starting"),
         }
     }
     text

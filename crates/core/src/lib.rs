@@ -4,7 +4,7 @@
 //! does I/O or knows a Kubernetes type, so every decision can be replayed, and every rule is a plain unit test.
 //!
 //! ```text
-//! read -> propose -> merge -> stabilize -> limit the rate -> cool down -> lock -> bound
+//! read -> propose -> merge -> bound -> stabilize -> limit the rate -> cool down -> lock
 //! ```
 //!
 //! Each step leaves a line in the decision's trail; [`explain`] is the only place that turns a trail into text.

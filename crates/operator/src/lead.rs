@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use autoscaler_promql::{ClientCertificate, Prometheus, SourceConfig};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Args;
@@ -25,18 +24,12 @@ pub async fn lead(process: Process, term: Term, stop: CancellationToken) -> Stop
         clock,
         gate,
         metrics,
+        prometheus,
         health,
         ready,
     } = process;
     let namespace = args.namespace.clone();
     let metrics = Arc::new(metrics);
-    let prometheus = source(&args).and_then(|config| match Prometheus::observed(config, metrics.clone()) {
-        Ok(prometheus) => Some(Arc::new(prometheus)),
-        Err(error) => {
-            tracing::error!(%error, "failed to set the source up");
-            None
-        }
-    });
     let targets = Targets::new(
         client.clone(),
         gate.clone(),
@@ -94,24 +87,4 @@ fn instance(args: &Args) -> String {
     args.identity
         .clone()
         .unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned())
-}
-
-/// The source that the flags describe, if they give a URL.
-pub fn source(args: &Args) -> Option<SourceConfig> {
-    let mut config = SourceConfig::new(args.prometheus_url.clone()?);
-    config.bearer_token_file.clone_from(&args.prometheus_bearer_token_file);
-    config.certificate_authority_file.clone_from(&args.prometheus_ca_file);
-    config.client_certificate = args
-        .prometheus_client_certificate_file
-        .clone()
-        .zip(args.prometheus_client_key_file.clone())
-        .map(|(certificate_file, key_file)| ClientCertificate {
-            certificate_file,
-            key_file,
-        });
-    config.headers.clone_from(&args.prometheus_header);
-    config.query_parameters.clone_from(&args.prometheus_query_parameter);
-    config.max_answer_bytes = args.max_answer_bytes;
-    config.query_timeout = args.query_timeout;
-    Some(config)
 }

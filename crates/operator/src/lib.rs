@@ -17,6 +17,7 @@ pub mod pace;
 pub mod reconcile;
 pub mod rivals;
 pub mod run;
+pub mod source;
 pub mod subject;
 pub mod target;
 pub mod telemetry;

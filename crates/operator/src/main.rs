@@ -1,10 +1,9 @@
 //! The binary: flags, log, cryptography, and then [`run`].
 
 use anyhow::Context;
-use autoscaler_promql::Prometheus;
 use clap::Parser;
 use metric_autoscaler::args::Args;
-use metric_autoscaler::lead::{lead, source};
+use metric_autoscaler::lead::lead;
 use metric_autoscaler::run::run;
 use metric_autoscaler::telemetry;
 
@@ -15,9 +14,6 @@ async fn main() -> anyhow::Result<()> {
     // One provider for the whole process, chosen before anybody makes a TLS connection.
     let installed = rustls::crypto::ring::default_provider().install_default();
     installed.ok().context("failed to install the cryptography of rustls")?;
-    if let Some(source) = source(&args) {
-        Prometheus::new(source).context("failed to set the source of metrics up")?;
-    }
     run(args, lead).await?;
     Ok(())
 }

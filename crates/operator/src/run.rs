@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use autoscaler_promql::{Prometheus, SourceError};
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::gate::{Fence, Gate};
 use crate::leader::{self, Elector, Settings, Term, Timing, TimingError};
 use crate::metrics::Metrics;
+use crate::source;
 
 /// kube reads such variables in some of its constructors: another API server, another user.
 const DEBUG_OVERRIDES: &str = "KUBE_RS_DEBUG_";
@@ -35,6 +37,9 @@ pub enum RunError {
     /// There is no way to the API server.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The flags about Prometheus describe no source that can be used.
+    #[error("failed to set the source of metrics up")]
+    Source(#[from] SourceError),
     /// `--listen-address`.
     #[error("failed to serve /metrics, /healthz and /readyz on {address}")]
     Listen {
@@ -62,6 +67,8 @@ pub struct Process {
     pub gate: Gate,
     /// See [`Metrics`].
     pub metrics: Metrics,
+    /// The source of metrics; none if no URL is given.
+    pub prometheus: Option<Arc<Prometheus>>,
     /// Behind `/healthz`.
     pub health: Checks,
     /// Behind `/readyz`.
@@ -103,6 +110,7 @@ where
         client: client::connect(&config, &clock, &metrics)?,
         gate: Gate::new(args.api_timeout, fence.clone()),
         clock,
+        prometheus: source::connect(&args, &metrics)?,
         metrics,
         health,
         ready,

@@ -66,7 +66,7 @@ reasons! {
     /// The metrics ask for more replicas, but a lower recommendation within the stabilization window holds the size.
     SCALE_UP_STABILIZED = "ScaleUpStabilized", &[(AbleToScale, True)],
         "Wait for the window to pass. To grow sooner, lower behavior.scaleUp.stabilizationWindowSeconds.";
-    /// Nothing but the stabilization window stands between the size and what the metrics ask for.
+    /// The size is what the metrics ask for, or only a stabilization window holds it; AbleToScale tells which.
     DESIRED_WITHIN_RANGE = "DesiredWithinRange", &[(ScalingLimited, False)], "";
     /// Nothing has been evaluated yet, or there is nothing to evaluate.
     NOT_EVALUATED = "NotEvaluated",
@@ -79,7 +79,7 @@ reasons! {
     DRY_RUN = "DryRun", &[(Ready, True), (ScalingActive, False)],
         "Compare desiredReplicas with currentReplicas; set mode: Active when you trust it.";
     /// mode is Paused, or the operator runs with --max-mode=Paused: nothing is measured or decided.
-    PAUSED = "Paused", &[(Ready, True), (ScalingActive, False)], "Set mode: Active to go on.";
+    PAUSED = "Paused", &[(Ready, True), (ScalingActive, False)], "Set mode: Active to go on; if the message names --max-mode, whoever runs the operator must raise it.";
     /// The target was scaled to 0 by a person, which pauses the autoscaler.
     SCALING_DISABLED = "ScalingDisabled", &[(Ready, True), (ScalingActive, False)],
         "Scale the target to 1 or more to go on.";
@@ -92,24 +92,24 @@ reasons! {
     TOO_MANY_REPLICAS = "TooManyReplicas", LIMITED,
         "The workload may be short of replicas: raise maxReplicas if the cluster can carry them.";
     /// The policies of behavior.scaleUp allow no larger step now.
-    SCALE_UP_LIMIT = "ScaleUpLimit", LIMITED, "Wait for the period to pass, or allow larger steps in behavior.scaleUp.";
+    SCALE_UP_LIMIT = "ScaleUpLimit", LIMITED, "Wait for the period to pass, or allow larger steps in behavior.scaleUp; selectPolicy: Disabled forbids growth for good.";
     /// The policies of behavior.scaleDown allow no larger step now.
     SCALE_DOWN_LIMIT = "ScaleDownLimit", LIMITED,
-        "Wait for the period to pass, or allow larger steps in behavior.scaleDown.";
+        "Wait for the period to pass, or allow larger steps in behavior.scaleDown; selectPolicy: Disabled forbids shrinking for good.";
     /// A metric that cannot be trusted forbids shrinking; the message names it and since when.
     SHRINK_BLOCKED_BY_METRIC = "ShrinkBlockedByMetric", LIMITED,
         "Mend the metric named in the message; currentMetrics says what is wrong with it.";
-    /// The series of a metric had a gap that cannot be judged, so the target does not shrink for one look-back.
-    DATA_GAP = "DataGap", LIMITED, "Wait for one look-back of the query.";
+    /// The series of a metric had a gap that cannot be judged, so the target does not shrink until the query's range is filled again.
+    DATA_GAP = "DataGap", LIMITED, "Wait for as long as the range of the query, such as [5m].";
     /// The cooldown after the last change has not passed.
     COOLING_DOWN = "CoolingDown", LIMITED, "Wait until nextChangeTime, or lower cooldown.";
     /// A rollout of the target is under way, during which it may grow but not shrink.
     ROLLOUT_IN_PROGRESS = "RolloutInProgress", LIMITED, "Wait for the rollout, or mend it: kubectl rollout status.";
     /// Replicas that are starting may already be the answer to the load, so growth waits for them.
-    AWAITING_REPLICAS = "AwaitingReplicas", LIMITED, "Wait for the replicas to become ready, or look why they do not.";
-    /// The clocks of the operator and of the API server are apart, so the target does not shrink.
+    AWAITING_REPLICAS = "AwaitingReplicas", LIMITED, "Wait for the replicas to become ready, or find out why they do not.";
+    /// The clocks of the operator and of the API server differ by more than an interval, so the target does not shrink.
     CLOCK_SKEW = "ClockSkew", LIMITED, "Set the clocks of the nodes right (NTP).";
-    /// Past recommendations were lost or cannot be read, so the target does not shrink until a whole window is known again.
+    /// Past recommendations were lost or cannot be read, so the stabilization windows start anew and hold the size.
     HISTORY_UNCERTAIN = "HistoryUncertain", LIMITED, "Wait for one stabilization window.";
     /// No metric could be read for fallback.afterSeconds, so the target has at least fallback.minReplicas.
     FALLBACK_ACTIVE = "FallbackActive", LIMITED, "Mend the metrics; ScalingActive says what is wrong with them.";
@@ -131,7 +131,7 @@ reasons! {
     TARGET_CONFLICT = "TargetConflict", CANNOT_REACH, "Delete one of the two, or set this one to mode: DryRun.";
     /// The target belongs to another controller, which sets its size; the message names the owner.
     TARGET_MANAGED = "TargetManaged", CANNOT_REACH, "Name the owner in scaleTargetRef instead.";
-    /// Another writer keeps setting the target's size; the message names it. Writing is backed off, there is no war.
+    /// Another writer keeps setting the target's size; the message names it. Nothing is written for ten minutes.
     CONTENDED = "Contended", CANNOT_REACH,
         "Take replicas out of what the other writer applies, such as the manifests of a GitOps tool.";
     /// The operator may not read or write what it needs; the message says which right is missing.
@@ -175,7 +175,7 @@ reasons! {
     /// The query answers with several series where one is due.
     METRIC_TOO_MANY_SERIES = "MetricTooManySeries", CANNOT_DECIDE, "Aggregate in the query with sum, max or avg.";
     /// The newest sample behind the query is older than maxSampleAgeSeconds.
-    METRIC_STALE = "MetricStale", CANNOT_DECIDE, "Look why the series are no longer scraped.";
+    METRIC_STALE = "MetricStale", CANNOT_DECIDE, "Find out why the series are no longer scraped.";
     /// The answer covers only part of the load, so the target may grow but not shrink.
     METRIC_PARTIAL = "MetricPartial", CANNOT_DECIDE, "Look at the targets page of Prometheus for what is not scraped.";
     /// The metric is of a kind that this version of the operator does not know.

@@ -63,7 +63,7 @@ pub async fn act(context: &Context, subject: &mut Subject, plan: Plan) -> Acted 
             subject.history.record_change(change, &decided.seen.prepared.policy);
             Acted::Scaled { decided, from, to }
         }
-        Ok(ScaleOutcome::Refused) => {
+        Ok(ScaleOutcome::Superseded) => {
             context.metrics.scale_write(ScaleWriteOutcome::Refused);
             Acted::Superseded { decided }
         }
@@ -90,7 +90,7 @@ async fn write(
         && live.applied_by == seen.applied_by
         && !live.terminating;
     if !same || subject.is_outdated() {
-        return Ok(ScaleOutcome::Refused);
+        return Ok(ScaleOutcome::Superseded);
     }
     context.targets.scale(reference, namespace, &live, to).await
 }

@@ -20,7 +20,7 @@ pub enum ScaleOutcome {
         resource_version: String,
     },
     /// The object is no longer what was decided on: read again, decide again.
-    Refused,
+    Superseded,
 }
 
 /// The API of one kind, in one namespace or all.
@@ -115,8 +115,17 @@ pub async fn write_scale(
         Ok(scale) => Ok(ScaleOutcome::Written {
             resource_version: scale.metadata.resource_version.unwrap_or_default(),
         }),
-        // 422: a test of the JSON patch failed. 409: the version has moved on.
-        Err(error) if matches!(error.code(), Some(404 | 409 | 422)) => Ok(ScaleOutcome::Refused),
+        // 409: the version has moved on.
+        Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(ScaleOutcome::Superseded),
+        // 422: a test of the JSON patch failed, or an admission policy denies the write. Only the target can tell.
+        Err(error) if error.code() == Some(422) => {
+            let live = read_live(client, gate, kind, namespace, name).await?;
+            let same = |live: &TargetView| live.uid == decided_on.uid && live.replicas == decided_on.replicas;
+            if live.as_ref().is_some_and(same) {
+                return Err(TargetError::Unreachable { source: error });
+            }
+            Ok(ScaleOutcome::Superseded)
+        }
         Err(error) => Err(refused_or_unreachable(error, "patch", &kind.resource, "/scale")),
     }
 }

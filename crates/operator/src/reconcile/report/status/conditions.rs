@@ -145,8 +145,12 @@ fn scaling_active(decided: &Decided) -> Finding {
 /// The reason of the first metric, if none can be read.
 fn unreadable(decision: &Decision) -> Option<&'static str> {
     let unread = decision.trail.iter().any(|step| matches!(step, Step::Unread { .. }));
+    // A metric that the spec leaves out when it is missing is not what is wrong.
+    let mut blocking = decision
+        .metrics()
+        .filter(|step| matches!(step.part, Part::BlocksShrink { .. }));
     unread
-        .then(|| decision.metrics().find_map(|step| reason_of_reading(&step.reading)))
+        .then(|| blocking.find_map(|step| reason_of_reading(&step.reading)))
         .flatten()
 }
 
