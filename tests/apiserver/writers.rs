@@ -3,6 +3,7 @@
 
 mod autoscalers;
 mod people;
+mod policies;
 mod races;
 mod tools;
 
