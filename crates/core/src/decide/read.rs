@@ -11,11 +11,14 @@ use crate::{
     Replicas, Step, WhenMissing, WhenNan,
 };
 
+/// A gap of up to so many intervals is forgiven (R2).
+pub(super) const BRIEF_GAP: i32 = 2;
+
 /// What all metrics together ask for.
 pub(super) struct Merged {
     /// The largest proposal, or none if no metric made one.
     pub(super) proposal: Option<Replicas>,
-    /// A metric is not Fresh: no shrink, and the shrink window remembers the present count.
+    /// Every metric that counts is Fresh; otherwise the shrink window remembers the present count.
     pub(super) may_shrink: bool,
 }
 
@@ -124,7 +127,7 @@ impl Pipeline<'_> {
                 ..
             } => {
                 if let Some(Gap::Since(since)) = gap {
-                    let long = self.now.duration_since(since) > self.policy.interval.duration() * 2;
+                    let long = self.now.duration_since(since) > self.policy.interval.duration() * BRIEF_GAP;
                     match self.now.checked_add(metric.look_back.duration()).ok().filter(|_| long) {
                         Some(until) => self.history.gaps.insert(metric.name.clone(), Gap::LocksUntil(until)),
                         None => self.history.gaps.remove(&metric.name),

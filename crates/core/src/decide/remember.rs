@@ -1,7 +1,9 @@
 //! What an evaluation adds to memory before it is limited by it (R13 to R16).
 
+use jiff::SignedDuration;
+
 use super::Pipeline;
-use super::read::Merged;
+use super::read::{BRIEF_GAP, Merged};
 use crate::history::{Gap, horizon};
 use crate::{Change, ChangeCause, Replicas, Standing, Step};
 
@@ -62,17 +64,20 @@ impl Pipeline<'_> {
         }
     }
 
-    /// The data may have had a gap that nobody saw. A metric that can be probed takes this back as soon as it is read (R2).
+    /// The data may have had a gap that nobody saw, or one that is longer than it seems. A metric that can be probed takes
+    /// this back as soon as it is read (R2).
     fn suspect_gaps(&mut self) {
+        let longer_than_brief = self.policy.interval.duration() * BRIEF_GAP + SignedDuration::from_millis(1);
+        let Ok(suspected) = self.now.checked_sub(longer_than_brief) else {
+            return;
+        };
         for metric in &self.policy.metrics {
-            let Ok(until) = self.now.checked_add(metric.look_back.duration()) else {
-                continue;
+            let known = self.history.gaps.get(&metric.name);
+            let since = match known {
+                Some(Gap::Since(since)) => suspected.min(*since),
+                Some(Gap::LocksUntil(_)) | None => suspected,
             };
-            let gap = self.history.gaps.entry(metric.name.clone());
-            let gap = gap.or_insert(Gap::LocksUntil(until));
-            if let Gap::LocksUntil(earlier) = gap {
-                *earlier = until.max(*earlier);
-            }
+            self.history.gaps.insert(metric.name.clone(), Gap::Since(since));
         }
     }
 

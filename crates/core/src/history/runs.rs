@@ -43,15 +43,21 @@ impl Runs {
             return;
         }
         let window = window.duration();
+        // What goes on is one run even if it was evaluated longer than a window ago: else each evaluation would begin a new
+        // one, and write it (R24).
+        let same = self.0.pop_if(|open| open.min == replicas && open.max == replicas);
         self.0.retain(|run| is_live(run, now, window));
-        match self.0.last_mut() {
-            Some(open) if open.min == replicas && open.max == replicas => open.last = open.last.max(now),
-            Some(open) if now.duration_since(open.first) <= window / 10 => {
+        match (same, self.0.last_mut()) {
+            (Some(open), _) => self.0.push(Run {
+                last: open.last.max(now),
+                ..open
+            }),
+            (None, Some(open)) if now.duration_since(open.first) <= window / 10 => {
                 open.min = open.min.min(replicas);
                 open.max = open.max.max(replicas);
                 open.last = open.last.max(now);
             }
-            _ => self.0.push(Run {
+            (None, _) => self.0.push(Run {
                 min: replicas,
                 max: replicas,
                 first: now,

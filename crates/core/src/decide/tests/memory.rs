@@ -210,6 +210,20 @@ fn r24_a_constant_metric_leaves_the_stored_form_alone() {
 }
 
 #[test]
+fn r24_a_window_shorter_than_the_interval_leaves_the_stored_form_alone() {
+    let mut policy = policy();
+    policy.scale_down.window = Seconds::new(10);
+    policy.scale_up.window = Seconds::new(15);
+    let mut run = Run::new(policy, 4);
+    run.step(0, fresh("400"));
+    let stored = run.history.encode();
+    for _ in 0..40 {
+        run.step(15, fresh("400"));
+        assert_eq!(run.history.encode(), stored);
+    }
+}
+
+#[test]
 fn r24_noise_at_the_threshold_changes_the_stored_form_at_most_ten_times_a_window() {
     let mut policy = windowed();
     policy.bounds = Bounds::new(Replicas::new(4), Replicas::new(4)).unwrap();
