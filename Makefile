@@ -48,7 +48,8 @@ test-unit: binaries ## Unit, property and crate tests
 
 .PHONY: test-apiserver
 test-apiserver: binaries operator ## The operator against real etcd, kube-apiserver, kube-controller-manager and Prometheus
-	$(CARGO) test --locked --package acceptance
+	@# The tests mostly wait: more of them at once than there are cores.
+	$(CARGO) test --locked --package acceptance -- --test-threads 12
 
 ##@ Before a commit
 
