@@ -110,17 +110,26 @@ impl<'a> Pipeline<'a> {
         }
     }
 
-    /// The latest end of all limits in time, if every one of them has a fixed end.
+    /// The latest end of all limits in time, if every one of them has a fixed end. The cooldown counts even where a window
+    /// holds the count before it has its say: else the time told would move when the window ends (R24).
     fn next_change(&self) -> Option<Timestamp> {
         let limits = self.trail.iter().filter_map(|step| match step {
             Step::Limited(Limit {
                 cause: LimitCause::Min | LimitCause::Max,
                 ..
             }) => None,
-            Step::Limited(limit) => Some(limit.until),
+            Step::Limited(limit) => Some(limit),
             _ => None,
         });
-        limits.reduce(|a, b| Some(a?.max(b?))).flatten()
+        let wanted = limits.clone().next()?.wanted;
+        let ends = limits
+            .map(|limit| limit.until)
+            .reduce(|a, b| Some(a?.max(b?)))
+            .flatten()?;
+        let rests_until = self
+            .direction_to(wanted)
+            .and_then(|direction| self.rests_until(direction));
+        Some(rests_until.map_or(ends, |rests_until| rests_until.max(ends)))
     }
 }
 

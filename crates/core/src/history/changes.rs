@@ -123,22 +123,20 @@ impl Changes {
             .fold(present, Replicas::max)
     }
 
-    /// Whether another writer takes our changes back (R22): two reversals within ten minutes, for ten minutes more.
+    /// Whether another writer takes our changes back (R22): two reversals within ten minutes, for ten minutes after the
+    /// last.
     pub fn contention(&self, now: Timestamp) -> Option<Contention> {
-        let reversals: Vec<Timestamp> = self
-            .changes
-            .windows(2)
-            .filter(|pair| is_reversal(&pair[0], &pair[1]))
-            .map(|pair| pair[1].at)
-            .filter(|at| now.duration_since(*at) < CONTENTION_SPAN)
-            .collect();
-        let last = *reversals.last()?;
-        if reversals.len() < 2 {
-            return None;
-        }
-        Some(Contention {
-            reversals: reversals.len(),
-            until: last.checked_add(CONTENTION_SPAN).ok()?,
+        let pairs = self.changes.windows(2).filter(|pair| is_reversal(&pair[0], &pair[1]));
+        let reversals: Vec<Timestamp> = pairs.map(|pair| pair[1].at).collect();
+        let close = |pair: &&[Timestamp]| pair[1].duration_since(pair[0]) < CONTENTION_SPAN;
+        let last = reversals.windows(2).rfind(close)?[1];
+        let until = last.checked_add(CONTENTION_SPAN).ok()?;
+        let recent = reversals
+            .iter()
+            .filter(|at| last.duration_since(**at) < CONTENTION_SPAN && **at <= last);
+        (now < until).then(|| Contention {
+            reversals: recent.count(),
+            until,
         })
     }
 

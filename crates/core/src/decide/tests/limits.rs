@@ -202,6 +202,22 @@ fn r19_cooldown_has_two_clocks() {
 }
 
 #[test]
+fn r24_the_next_change_is_told_once_though_window_and_cooldown_end_at_different_times() {
+    let mut policy = policy();
+    policy.scale_down.window = Seconds::new(300);
+    policy.cooldown.down = Seconds::new(420);
+    let mut run = Run::new(policy, 3);
+    run.step(0, fresh("700"));
+    for _ in 0..27 {
+        let held = run.step(15, fresh("300"));
+        // The window holds until 300 and the cooldown until 420. The first evaluations share a run with the seven.
+        let known = run.now.duration_since(at(0)) > SignedDuration::from_secs(30);
+        assert_eq!(held.next_change, known.then_some(at(420)));
+    }
+    assert_eq!(run.step(15, fresh("300")).desired.get(), 3);
+}
+
+#[test]
 fn r19_a_manual_change_starts_the_shrink_clock() {
     let mut policy = policy();
     policy.cooldown.down = Seconds::new(300);
