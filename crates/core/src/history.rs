@@ -145,7 +145,7 @@ pub(crate) fn horizon(policy: &Policy) -> SignedDuration {
     periods
         .chain([policy.cooldown.up, policy.cooldown.down])
         .map(Seconds::duration)
-        .chain([settle, changes::CONTENTION_SPAN])
+        .chain([settle, changes::CONTENTION_SPAN * 3])
         .max()
         .unwrap_or(settle)
 }
