@@ -82,6 +82,14 @@ impl CallError {
         }
     }
 
+    /// Whether a write may have been carried out all the same.
+    pub fn is_unknown(&self) -> bool {
+        match self {
+            Self::Timeout { .. } | Self::Api { .. } => self.code().is_none_or(|code| code >= 500),
+            Self::NotLeader { .. } => false,
+        }
+    }
+
     /// Whether the object asked for does not exist.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(404)

@@ -177,6 +177,8 @@ pub struct Subject {
     pub resource_version: String,
     /// The last status has been accepted.
     pub flushed: bool,
+    /// The history in a status whose fate nobody told us.
+    pub unanswered: Option<String>,
     /// A status that the definition installed has no room for.
     pub refused: Option<Refused>,
     /// When the present rollout of the target was first seen.
@@ -214,6 +216,7 @@ impl Subject {
             resource_version: snapshot.resource_version.clone(),
             written,
             flushed: true,
+            unanswered: None,
             refused: None,
             rollout_since: None,
             panics: 0,
@@ -264,6 +267,14 @@ impl Subject {
             }
             self.target_uid = Some(uid.to_owned());
         }
+    }
+
+    /// Somebody else wrote the status, which is what we remember by. What we hold is the best there is, but it may not be
+    /// all (R16).
+    pub fn distrust_memory(&mut self, present: &Snapshot, now: Timestamp) {
+        let held = self.history.encode();
+        self.history = History::resume(Some(&held), self.history.last_replicas, Continuity::Broken, now);
+        self.written = present.status().cloned().unwrap_or_default();
     }
 
     /// How often it is evaluated.

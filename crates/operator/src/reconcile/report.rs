@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::events::Happening;
 use crate::gate::CallError;
 use crate::metrics::{EvaluationOutcome, Gauges, ObjectName};
-use crate::subject::Subject;
+use crate::subject::{Snapshot, Subject};
 use crate::target::FIELD_MANAGER;
 pub use outdated::Refused;
 use status::{ConditionChange, is_material};
@@ -101,11 +101,15 @@ async fn write(context: &Context, subject: &mut Subject, next: &MetricAutoscaler
         Ok(version) => {
             subject.resource_version = version;
             subject.written = next.clone();
+            subject.unanswered = None;
             true
         }
         Err(error) if error.is_not_found() => true,
         Err(error) => {
             subject.refused = subject.refused.take().or_else(|| Refused::of(next, &error));
+            if error.is_unknown() {
+                subject.unanswered.clone_from(&next.history);
+            }
             let (namespace, name) = (&subject.snapshot.namespace, &subject.snapshot.name);
             tracing::warn!(%namespace, %name, category = error.category(), "failed to write status");
             false
@@ -131,25 +135,26 @@ async fn apply(context: &Context, subject: &Subject, next: &MetricAutoscalerStat
     Ok(written.metadata.resource_version.unwrap_or_default())
 }
 
-/// Takes the present version over, unless someone else has written the status meanwhile: then our memory is not the
-/// newest, and a new term must read it.
+/// Takes the present version over. Returns whether the status is still the one that we wrote: if it is not, the next
+/// evaluation decides, and writes, with a memory that may not be whole.
 async fn refresh_version(context: &Context, subject: &mut Subject) -> bool {
-    let snapshot = &subject.snapshot;
-    let api = autoscalers(context, &snapshot.namespace);
-    let Ok(object) = context.gate.read("read the autoscaler", api.get(&snapshot.name)).await else {
+    let (namespace, name) = (&subject.snapshot.namespace, &subject.snapshot.name);
+    let api = autoscalers(context, namespace);
+    let Ok(object) = context.gate.read("read the autoscaler", api.get(name)).await else {
         return false;
     };
-    let history = object
-        .data
-        .pointer("/status/history")
-        .and_then(serde_json::Value::as_str);
-    let ours = history == subject.written.history.as_deref();
-    if object.metadata.uid.as_deref() != Some(snapshot.uid.as_str()) || !(ours || history.is_none()) {
-        tracing::warn!(namespace = %snapshot.namespace, name = %snapshot.name, "status was written by somebody else");
+    let Some(present) = Snapshot::of(&object).filter(|present| present.uid == subject.snapshot.uid) else {
         return false;
+    };
+    let history = present.status().and_then(|status| status.history.as_ref());
+    let ours = [&None, &subject.written.history, &subject.unanswered];
+    let is_ours = ours.iter().any(|ours| ours.as_ref() == history);
+    if !is_ours {
+        tracing::warn!(%namespace, %name, "status was written by somebody else");
+        subject.distrust_memory(&present, context.clock.now());
     }
-    subject.resource_version = object.metadata.resource_version.unwrap_or_default();
-    true
+    subject.resource_version = present.resource_version;
+    is_ours
 }
 
 fn autoscalers(context: &Context, namespace: &str) -> Api<DynamicObject> {
