@@ -1,11 +1,12 @@
-//! Worlds in which every change of size waits at a door: between what the operator has read and what the API server does
-//! with its write, a test can let anything happen, in an order that no machine's speed changes.
+//! Worlds in which the operator's writes wait at a door: between what it has read and what the API server does with its
+//! write, a test can let anything happen, in an order that no machine's speed changes.
 //!
-//! Two things make the door. The operators have no right to change a size; and the API server asks a webhook about whoever
+//! Two things make the door. The operators lack the right to such a write; and the API server asks a webhook about whoever
 //! has no right, which answers yes, but not before the test has opened the door. Both are Kubernetes' own means.
 
 mod authorizer;
 
+use autoscaler_api::GROUP;
 use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
 use autoscaler_testkit::wait::eventually;
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -60,16 +61,27 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// A world behind a closed door.
+    /// A world where changes of size wait before a closed door.
     pub(crate) async fn closed(name: &str) -> Self {
+        let sizes = ["deployments/scale", "replicasets/scale", "statefulsets/scale"];
+        let rights = sizes.map(|size| Right::new("apps", size, "patch"));
+        let door = Self::open_to(name, &rights).await;
+        door.close();
+        door
+    }
+
+    /// A world where statuses wait before a door, which is open at first.
+    pub(crate) async fn of_statuses(name: &str) -> Self {
+        Self::open_to(name, &[Right::new(GROUP, "metricautoscalers/status", "patch")]).await
+    }
+
+    async fn open_to(name: &str, rights: &[Right]) -> Self {
         let (plane, definition) = plane().await;
         let authorizer = &gated().await.authorizer;
         let world = World::on(plane, name).await;
-        let sizes = ["deployments/scale", "replicasets/scale", "statefulsets/scale"];
-        world
-            .take_rights(&sizes.map(|size| Right::new("apps", size, "patch")))
-            .await;
+        world.take_rights(rights).await;
         authorizer.close(&world.namespace);
+        authorizer.open(&world.namespace);
         Self {
             world,
             authorizer,
@@ -77,14 +89,19 @@ impl Door {
         }
     }
 
-    /// Lets changes of size pass that wait, and those that come.
+    /// Lets no write pass from now on.
+    pub(crate) fn close(&self) {
+        self.authorizer.close(&self.world.namespace);
+    }
+
+    /// Lets those writes pass that wait, and those that come.
     pub(crate) fn open(&self) {
         self.authorizer.open(&self.world.namespace);
     }
 
-    /// Waits until a change of size waits.
+    /// Waits until a write waits.
     pub(crate) async fn wait_for_a_write(&self) {
-        eventually("a change of size waits at the door", DEADLINE, || async {
+        eventually("a write waits at the door", DEADLINE, || async {
             self.authorizer.has_callers(&self.world.namespace)
         })
         .await;

@@ -95,6 +95,51 @@ async fn a_write_whose_answer_never_comes_is_not_repeated() {
 }
 
 #[tokio::test]
+async fn a_status_whose_answer_never_comes_is_known_again_as_our_own() {
+    let door = Door::of_statuses("no-answer-either").await;
+    let world = &door.world;
+    world.set_load(200.0).await;
+    world.workload("Deployment", "web", 2).await;
+    let network = TcpProxy::start(world.plane.api_server_address());
+    let flags = ["--api-timeout", "6", "--lease-duration", "600"];
+    let operator = world.start_operator_via(network.address(), "operator", &flags).await;
+    operator.wait_ready().await;
+    let windowed = world
+        .default_spec("")
+        .replace("stabilizationWindowSeconds: 0", "stabilizationWindowSeconds: 300");
+    world.apply_autoscaler("web", "Deployment", "web", &windowed).await;
+    world.wait_condition("web", "Ready", "True", "ValidMetricFound").await;
+
+    door.close();
+    world.set_load(500.0).await;
+    door.wait_for_a_write().await;
+    // The status is stored, and the operator does not hear of it.
+    network.black_hole();
+    door.open();
+    world
+        .wait_status("web", "the growth is stored", |status| {
+            (status.last_replicas == Some(5)).then_some(())
+        })
+        .await;
+    eventually("the operator gives up waiting", DEADLINE, || async {
+        operator
+            .metric("metric_autoscaler_status_writes_total", "timeout")
+            .await
+            > 0.0
+    })
+    .await;
+    network.restore();
+
+    world.set_load(800.0).await;
+    world
+        .wait_status("web", "the next growth is stored", |status| {
+            (status.last_replicas == Some(8)).then_some(())
+        })
+        .await;
+    assert_eq!(world.history("web").await.uncertain_since, None);
+}
+
+#[tokio::test]
 async fn a_write_on_its_way_is_finished_and_written_down_before_the_operator_ends() {
     let door = Door::closed("ending").await;
     let world = &door.world;

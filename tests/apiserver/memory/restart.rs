@@ -142,3 +142,20 @@ async fn an_autoscaler_that_begins_to_act_begins_with_a_rest() {
     assert_eq!(activated.cause, ChangeCause::Activation);
     assert_eq!(world.replicas("Deployment", "web").await, 3);
 }
+
+#[tokio::test]
+async fn a_status_that_somebody_else_wrote_is_mended_and_nothing_shrinks_for_a_window() {
+    let world = World::new("meddled").await;
+    let _operator = world.operator().await;
+    world.settle_at_five().await;
+    let meddled = Patch::Merge(json!({"status": {"history": "1 acting", "summary": "all is well"}}));
+    let (api, parameters) = (world.autoscalers(), PatchParams::default());
+    api.patch_status("web", &parameters, &meddled).await.unwrap();
+    world.set_load(100.0).await;
+    world
+        .wait_condition("web", "ScalingLimited", "True", "HistoryUncertain")
+        .await;
+    world.wait_evaluations(3).await;
+    assert_eq!(world.replicas("Deployment", "web").await, 5);
+    assert_contains(&world.status("web").await.summary.unwrap(), "holding at 5, wants 1");
+}
