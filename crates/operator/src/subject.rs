@@ -10,6 +10,7 @@ use autoscaler_api::{
 use autoscaler_core::{Continuity, History, Policy, Replicas, Seconds};
 use autoscaler_promql::PlannedQuery;
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use kube::core::DynamicObject;
 use tokio::sync::watch;
@@ -177,6 +178,8 @@ pub struct Subject {
     pub resource_version: String,
     /// The last status has been accepted.
     pub flushed: bool,
+    /// The conditions as they were last told in log and events.
+    pub told: Vec<Condition>,
     /// The history in a status whose fate nobody told us.
     pub unanswered: Option<String>,
     /// A status that the definition installed has no room for.
@@ -213,6 +216,7 @@ impl Subject {
             prepared: prepare(&snapshot, min_interval),
             history: History::resume(stored, last_replicas, continuity, now),
             target_uid: written.target_uid.clone(),
+            told: written.conditions.clone(),
             resource_version: snapshot.resource_version.clone(),
             written,
             flushed: true,

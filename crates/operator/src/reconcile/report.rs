@@ -33,7 +33,7 @@ pub async fn report(context: &Context, subject: &mut Subject, acted: Acted) -> E
         | Acted::Failed { decided, .. } => decided.seen.now,
     };
     let next = status::after(subject, &acted, now);
-    let changes = ConditionChange::between(&subject.written.conditions, &next.conditions);
+    let changes = news(subject, &next);
     log(subject, &acted, &changes);
     gauge(context, subject, &acted);
     if let Some(refused) = subject.refused.take() {
@@ -41,7 +41,7 @@ pub async fn report(context: &Context, subject: &mut Subject, acted: Acted) -> E
         subject.flushed = write(context, subject, &refused.again(&next)).await;
         if !subject.flushed {
             subject.refused.get_or_insert(refused);
-            if !changes.is_empty() {
+            if !ConditionChange::between(&subject.written.conditions, &next.conditions).is_empty() {
                 report_refused(context, subject, now).await;
             }
         }
@@ -55,6 +55,13 @@ pub async fn report(context: &Context, subject: &mut Subject, acted: Acted) -> E
         report_refused(context, subject, now).await;
     }
     outcome(&acted)
+}
+
+/// What is to be told in log and events: each change once, whether or not the status can be written.
+fn news(subject: &mut Subject, next: &MetricAutoscalerStatus) -> Vec<ConditionChange> {
+    let changes = ConditionChange::between(&subject.told, &next.conditions);
+    subject.told.clone_from(&next.conditions);
+    changes
 }
 
 /// The status was refused for what the definition lacks: says so with what was accepted before.
@@ -71,7 +78,7 @@ async fn report_refused(context: &Context, subject: &mut Subject, now: Timestamp
         conditions: status::after(subject, &acted, now).conditions,
         ..subject.written.clone()
     };
-    let changes = ConditionChange::between(&subject.written.conditions, &accepted.conditions);
+    let changes = news(subject, &accepted);
     log(subject, &acted, &changes);
     write(context, subject, &accepted).await;
     tell(context, subject, &acted, &changes, now).await;
