@@ -1,5 +1,6 @@
 //! What the operator may do: what it needs, and nothing that it does not (design section 8).
 
+use autoscaler_api::{GROUP, MetricAutoscalerStatus};
 use autoscaler_testkit::audit::Mark;
 use autoscaler_testkit::wait::eventually;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -143,4 +144,29 @@ async fn roles_that_are_applied_again_are_left_as_they_are() {
             "for a moment nobody has any right: {said}"
         );
     }
+}
+
+#[tokio::test]
+async fn without_the_right_to_write_a_status_everything_is_told_once_all_the_same() {
+    let world = World::new("mute").await;
+    world
+        .take_rights(&[Right::new(GROUP, "metricautoscalers/status", "patch")])
+        .await;
+    let operator = world.operator().await;
+    world.set_load(300.0).await;
+    world.workload("Deployment", "web", 1).await;
+    world.autoscale("web", "Deployment", "web", "").await;
+    world.wait_wanted("Deployment", "web", 3).await;
+    operator.wait_evaluations(4).await;
+    for reason in ["ValidMetricFound", "SuccessfulRescale"] {
+        let events = world.events("web", reason).await;
+        assert_eq!(events.len(), 1, "{events:#?}");
+    }
+    assert_eq!(world.status("web").await, MetricAutoscalerStatus::default());
+    assert!(
+        operator
+            .metric("metric_autoscaler_status_writes_total", "forbidden")
+            .await
+            > 0.0
+    );
 }
