@@ -90,6 +90,20 @@ impl CallError {
         }
     }
 
+    /// Whether we lack the right to `verb`. An admission policy answers 403 as well, but in other words than the
+    /// authorizer (`k8s.io/apiserver/pkg/endpoints/handlers/responsewriters/errors.go`, `forbiddenMessage`).
+    pub fn lacks_right(&self, verb: &str) -> bool {
+        match self {
+            Self::Api { source, .. } => match &**source {
+                kube::Error::Api(status) => {
+                    status.code == 403 && status.message.contains(&format!("cannot {verb} resource"))
+                }
+                _ => false,
+            },
+            Self::Timeout { .. } | Self::NotLeader { .. } => false,
+        }
+    }
+
     /// Whether the object asked for does not exist.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(404)

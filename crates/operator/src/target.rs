@@ -100,8 +100,11 @@ pub struct Targets {
     clock: Clock,
     namespace: Option<String>,
     stop: CancellationToken,
-    kinds: Mutex<BTreeMap<(String, String), Entry>>,
+    kinds: Mutex<BTreeMap<(String, String), Slot>>,
 }
+
+/// What is known of one kind, once somebody has asked.
+type Slot = Arc<Mutex<Option<Entry>>>;
 
 #[derive(Debug)]
 enum Entry {
@@ -137,11 +140,13 @@ impl Targets {
         kind.usable().await.map(|()| kind)
     }
 
-    /// Discovery happens under the lock, so that a thousand autoscalers of one kind ask once.
+    /// Discovery happens under the lock of its kind: a thousand autoscalers of one kind ask once, and an API that hangs
+    /// keeps only those of its own kinds waiting.
     async fn discovered(&self, reference: &ScaleTargetRef) -> Result<Arc<Kind>, KindError> {
         let key = (reference.api_version.clone(), reference.kind.clone());
-        let mut kinds = self.kinds.lock().await;
-        match kinds.get(&key) {
+        let slot = self.kinds.lock().await.entry(key).or_default().clone();
+        let mut entry = slot.lock().await;
+        match &*entry {
             Some(Entry::Watched(kind)) => return Ok(kind.clone()),
             Some(Entry::Refused { error, until }) if self.clock.boot() < *until => return Err(error.clone()),
             Some(Entry::Refused { .. }) | None => {}
@@ -152,18 +157,15 @@ impl Targets {
                 let kind = Arc::new(kind);
                 kind.clone()
                     .watch(&self.client, self.namespace.as_deref(), self.stop.clone());
-                kinds.insert(key, Entry::Watched(kind.clone()));
+                *entry = Some(Entry::Watched(kind.clone()));
                 Ok(kind)
             }
             Err(error) => {
                 let until = self.clock.boot().plus(ASK_AGAIN);
-                kinds.insert(
-                    key,
-                    Entry::Refused {
-                        error: error.clone(),
-                        until,
-                    },
-                );
+                *entry = Some(Entry::Refused {
+                    error: error.clone(),
+                    until,
+                });
                 Err(error)
             }
         }

@@ -150,7 +150,7 @@ fn refused_or_unreachable(
     resource: &ApiResource,
     subresource: &'static str,
 ) -> TargetError {
-    if error.code() == Some(403) {
+    if error.lacks_right(verb) {
         return forbidden(verb, resource, subresource);
     }
     TargetError::Unreachable { source: error }
