@@ -218,6 +218,16 @@ fn r24_the_next_change_is_told_once_though_window_and_cooldown_end_at_different_
 }
 
 #[test]
+fn r19_shrinking_rests_after_a_shrink_too() {
+    let mut policy = policy();
+    policy.cooldown.down = Seconds::new(300);
+    let mut run = Run::new(policy, 6);
+    assert_eq!(run.step(0, fresh("400")).desired.get(), 4);
+    assert_eq!(run.step(299, fresh("200")).desired.get(), 4);
+    assert_eq!(run.step(1, fresh("200")).desired.get(), 2);
+}
+
+#[test]
 fn r19_a_manual_change_starts_the_shrink_clock() {
     let mut policy = policy();
     policy.cooldown.down = Seconds::new(300);

@@ -75,6 +75,15 @@ fn r14_an_evaluation_that_may_not_shrink_holds_the_present_count_for_a_window() 
 }
 
 #[test]
+fn r14_an_evaluation_without_a_number_does_not_hold_growth() {
+    let mut policy = policy();
+    policy.scale_up.window = Seconds::new(60);
+    let mut run = Run::new(policy, 3);
+    run.step(0, Reading::Failed(Failure::of(FailureClass::Timeout)));
+    assert_eq!(run.step(15, fresh("900")).desired.get(), 9);
+}
+
+#[test]
 fn r15_a_change_that_was_never_written_down_is_a_change_made_now() {
     let mut policy = policy();
     policy.cooldown.down = Seconds::new(60);

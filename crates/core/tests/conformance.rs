@@ -1,0 +1,23 @@
+//! The rows of the HPA's own tests (Kubernetes v1.36, `pkg/controller/podautoscaler/*_test.go`) against our core.
+//!
+//! A row keeps the number that the HPA's test gives it; each is a case named by its id. Where we decide otherwise on
+//! purpose, the row states the HPA's result like any other, and `differences` has ours and the reason: a row that
+//! differs without an entry there fails, and so does an entry that no row bears out. What needs metrics per pod waits in
+//! `index`. Metrics of the CPU appear where the CPU is only the source of a ratio: a `value` metric of the same ratio
+//! stands in for it.
+
+mod conformance {
+    mod arithmetic;
+    mod differences;
+    mod formula;
+    mod guide;
+    mod index;
+    mod limits;
+    mod memory;
+    mod policies;
+    mod row;
+    mod several;
+    mod tolerance;
+    mod windows;
+    mod zero;
+}

@@ -1,0 +1,128 @@
+//! Where each of the 288 rows of the table is: a case here, waiting for metrics per pod, or not the core's business.
+
+use std::collections::BTreeSet;
+
+use super::differences;
+
+/// Rows of the table of the HPA's tests, sections A to K.
+const ROWS: usize = 288;
+
+/// Rows of ours: differences that no test of the HPA shows, or that its code implies.
+const OWN: [&str; 6] = ["K17", "K27", "R13", "R14", "R14.budget", "R18"];
+
+/// Rows that need a metric per pod or the resource metrics: they come with `perPod`.
+const AWAITING_PER_POD: [&[&str]; 6] = [
+    // Utilization of a resource, with unready, missing, failed and deleted pods.
+    &[
+        "A1", "A2", "A3", "A5", "A6", "A7", "A8", "A9", "A11", "A13", "A14", "A15", "A16", "A18", "A19", "A20", "A23",
+        "A24", "A31", "A32", "A33", "A34", "A35", "A37", "A38", "A39", "A42", "A46",
+    ],
+    // A metric per pod.
+    &["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8"],
+    // Whole decisions on either.
+    &[
+        "E1", "E2", "E3", "E4", "E5", "E6", "E7", "E8", "E9", "E10", "E11", "E12", "E13", "E23", "E24", "E30", "E41",
+        "E42", "E45", "E47", "E54", "E66", "E67", "E69", "E70", "E71", "E72", "E75", "E85", "E88",
+    ],
+    // Groups of pods, requests, ratios of sums.
+    &["F2", "F3", "F5", "F7", "F8", "F9", "F12", "F14"],
+    &[
+        "G1", "G3", "G4", "G5", "G6", "G7", "G8", "G9", "G10", "G11", "G12", "G13", "G14", "G15", "G16", "H1", "H2",
+        "H10", "H11", "H12", "H13",
+    ],
+    &["K2", "K4", "K35", "K36", "K38", "K39", "K40"],
+];
+
+/// Rows that concern another part of the house.
+const ELSEWHERE: [(&str, &[&str]); 5] = [
+    (
+        "two autoscalers on one target: rivals, in the operator",
+        &["E78", "E79", "E80"],
+    ),
+    (
+        "the scale cannot be read or written: the operator",
+        &["E83", "E84", "E96"],
+    ),
+    (
+        "what is exported about evaluations: the operator",
+        &["E97", "E98", "E100"],
+    ),
+    (
+        "the aggregated metrics APIs, which nothing here reads",
+        &["H3", "H5", "H7", "H8", "H9"],
+    ),
+    (
+        "defaults and validation: the schema, in autoscaler-api",
+        &[
+            "I2", "I6", "I7", "I8", "I10", "I11", "I12", "I14", "I15", "I16", "J2", "J3", "J4", "J5", "J6", "J7", "J8",
+            "J9", "J10", "J11", "J13", "J14", "J15", "J16", "J20", "J21", "J23", "J24", "J25", "J26", "J29", "J30",
+            "J31",
+        ],
+    ),
+];
+
+/// The modules that have cases.
+const SOURCES: [&str; 8] = [
+    include_str!("arithmetic.rs"),
+    include_str!("formula.rs"),
+    include_str!("limits.rs"),
+    include_str!("memory.rs"),
+    include_str!("policies.rs"),
+    include_str!("several.rs"),
+    include_str!("tolerance.rs"),
+    include_str!("windows.rs"),
+];
+const ZERO: &str = include_str!("zero.rs");
+
+/// The ids of all cases, each checked against the name that the test has in the output.
+fn cases() -> BTreeSet<&'static str> {
+    let mut ids = BTreeSet::new();
+    let mut name = "";
+    for line in SOURCES.into_iter().chain([ZERO]).flat_map(str::lines) {
+        if let Some(function) = line.strip_prefix("fn case_") {
+            name = function;
+        }
+        let id = match line.strip_prefix("#[case::") {
+            Some(case) => {
+                name = case;
+                case.split('"').nth(1)
+            }
+            None => line.split("judge(\"").nth(1).and_then(|rest| rest.split('"').next()),
+        };
+        let Some(id) = id else { continue };
+        let slug = format!("{}_", id.to_lowercase().replace('.', "_"));
+        assert!(name.starts_with(&slug), "the case of {id} is called {name:?}");
+        assert!(ids.insert(id), "{id} is a case twice");
+    }
+    ids
+}
+
+/// The row of the table that a case belongs to: `K8.2` is a part of K8, `D3.2` is a row.
+fn row(id: &'static str) -> &'static str {
+    match id.split_once('.') {
+        Some((row, _)) if !id.starts_with('D') => row,
+        _ => id,
+    }
+}
+
+#[test]
+fn every_row_is_in_exactly_one_place() {
+    let cases = cases();
+    let own = |id: &&str| OWN.contains(id);
+    assert_eq!(cases.iter().copied().filter(own).count(), OWN.len());
+    let covered: BTreeSet<&str> = cases.iter().copied().filter(|id| !own(id)).map(row).collect();
+    let awaiting: BTreeSet<&str> = AWAITING_PER_POD.into_iter().flatten().copied().collect();
+    let elsewhere: BTreeSet<&str> = ELSEWHERE.iter().flat_map(|(_, ids)| *ids).copied().collect();
+
+    assert_eq!((covered.len(), awaiting.len(), elsewhere.len()), (139, 102, 47));
+    assert_eq!(covered.len() + awaiting.len() + elsewhere.len(), ROWS);
+    assert!(covered.is_disjoint(&awaiting) && covered.is_disjoint(&elsewhere) && awaiting.is_disjoint(&elsewhere));
+}
+
+#[test]
+fn every_difference_is_borne_out_by_a_case() {
+    let cases = cases();
+    for difference in differences::all() {
+        assert!(cases.contains(difference.id), "{} has no case", difference.id);
+    }
+}

@@ -1,0 +1,47 @@
+//! Whatever is decided can be told, and the text names what decided.
+
+use autoscaler_core::{Decision, Step, explain};
+use proptest::prelude::*;
+
+use super::generators::{any_past, any_policy, any_reading, any_sight, cases};
+
+proptest! {
+    #![proptest_config(cases(2_000))]
+
+    #[test]
+    fn every_decision_is_explained_with_what_won_and_what_limited_it(
+        policy in any_policy(), past in any_past(), sight in any_sight(any_reading().boxed()),
+    ) {
+        let mut present = past.lived(&policy);
+        let decision = present.evaluate(&policy, &sight);
+        let summary = explain::summary(&decision);
+        prop_assert!(summary.contains(&decision.desired.to_string()), "{summary}");
+        prop_assert_eq!(explain::reason(&decision).is_some(), has_a_reason(&decision), "{}", summary);
+        if let Some((winner, _)) = decision.merged() {
+            prop_assert!(summary.contains(winner), "{summary}");
+        }
+        if decision.trail.iter().any(|step| matches!(step, Step::Unread { .. })) {
+            for metric in &policy.metrics {
+                prop_assert!(summary.contains(&metric.name), "{summary}");
+            }
+        }
+        for limit in decision.limits() {
+            let text = explain::limit(limit);
+            prop_assert!(!text.is_empty() && !text.ends_with(' '), "{text}");
+        }
+        if let Some(limit) = decision.limit() {
+            let told = decision.limits().any(|limit| summary.contains(&explain::limit(limit)));
+            prop_assert!(told, "{limit:?} in {summary}");
+        }
+        let targets = explain::targets(&decision);
+        prop_assert_eq!(targets.matches('/').count(), decision.metrics().count(), "{}", targets);
+    }
+}
+
+/// A count that is not merely held has something that asks for it.
+fn has_a_reason(decision: &Decision) -> bool {
+    decision.trail.iter().any(|step| match step {
+        Step::Merged { .. } | Step::Unread { .. } | Step::Corrected { .. } => true,
+        Step::Disabled | Step::Read(_) | Step::ForeignChange { .. } | Step::FellBack { .. } | Step::Limited(_) => false,
+    })
+}
