@@ -42,8 +42,10 @@ fn trial(file: &str, scenario: Scenario) -> Trial {
         if mismatches.is_empty() {
             return Ok(());
         }
-        let told: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
-        Err(Failed::from(format!("tests/scenarios/{file}\n{}", told.join("\n"))))
+        let told = mismatches
+            .iter()
+            .map(|mismatch| format!("tests/scenarios/{file}:{mismatch}"));
+        Err(Failed::from(told.collect::<Vec<_>>().join("\n")))
     })
 }
 

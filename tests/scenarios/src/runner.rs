@@ -33,15 +33,16 @@ pub struct Mismatch {
     pub found: String,
 }
 
+/// Begins with the line, to be written behind the name of the file.
 impl fmt::Display for Mismatch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let form = match self.form {
             Form::Uninterrupted => "",
-            Form::ThroughText => " (memory stored and read back after every evaluation)",
+            Form::ThroughText => " (with the memory stored and read back after every evaluation)",
         };
         write!(
             formatter,
-            "line {}{form}\n  expected: {}\n     found: {}",
+            "{}{form}\n  expected: {}\n     found: {}",
             self.line, self.expected, self.found
         )
     }
@@ -189,4 +190,70 @@ fn sentence(time: SignedDuration, outcome: &Outcome) -> String {
     });
     words.extend(outcome.summary.as_ref().map(|summary| format!("summary {summary:?}")));
     words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+
+    /// What is said of `ats` about three replicas with a load of 300, and 500 from the third sample on.
+    fn mismatches(ats: &str) -> Vec<String> {
+        let text = format!(
+            "scenario x\npolicy\n bounds 1 10\n metric load averageValue 100 of sum(load)\nload 15s\n load 300x1 500x9\n\
+             event 0s replicas 3\n{ats}\n"
+        );
+        let scenarios = parse(&text).unwrap();
+        let mismatches = run(&scenarios[0], Form::Uninterrupted);
+        mismatches.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_is_met_is_not_told() {
+        assert_eq!(
+            mismatches("at 15s 3 because within-tolerance\nat 30s 3 -> 5 because above-target"),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn every_part_that_is_not_met_is_told_with_its_line() {
+        let found = "\n     found: at 30s 3 -> 5 because above-target next never summary \"growing from 3 to 5: load is \
+                     166.667 per replica, target 100, asks for 5\"";
+        for wrong in [
+            "3 because above-target",
+            "3 -> 4 because above-target",
+            "2 -> 5 because above-target",
+            "3 -> 5 wants 6 because above-target",
+            "3 -> 5 because below-target",
+            "3 -> 5 because above-target scale-up-policies",
+        ] {
+            let expected = format!("8\n  expected: at 30s {wrong} next never{found}");
+            assert_eq!(mismatches(&format!("at 30s {wrong}")), [expected], "{wrong}");
+        }
+        let next = format!("8\n  expected: at 30s 3 -> 5 because above-target next 1m{found}");
+        assert_eq!(mismatches("at 30s 3 -> 5 because above-target next 1m"), [next]);
+        let summary =
+            format!("8\n  expected: at 30s 3 -> 5 because above-target next never summary \"growing\"{found}");
+        assert_eq!(
+            mismatches("at 30s 3 -> 5 because above-target\n summary \"growing\""),
+            [summary]
+        );
+    }
+
+    #[test]
+    fn an_at_off_the_beat_is_told_with_the_next_evaluation() {
+        let told = "8\n  expected: at 20s 3 because within-tolerance next never\n     found: no evaluation at 20s; the next \
+                    is at 30s";
+        assert_eq!(mismatches("at 20s 3 because within-tolerance"), [told]);
+    }
+
+    #[test]
+    fn while_the_operator_is_down_there_is_no_evaluation() {
+        let told = "9\n  expected: at 15s 3 because within-tolerance next never\n     found: no evaluation at 15s; the next \
+                    is at 42s";
+        let ats =
+            "event 12s restart crash for 30s\nat 15s 3 because within-tolerance\nat 42s 3 -> 5 because above-target";
+        assert_eq!(mismatches(ats), [told]);
+    }
 }

@@ -97,6 +97,19 @@ impl<'a> Words<'a> {
         is_next
     }
 
+    /// What stands behind a keyword, if that is next.
+    pub(super) fn behind<T>(
+        &mut self,
+        keyword: &str,
+        read: impl FnOnce(&mut Self) -> Result<T, ParseError>,
+    ) -> Result<Option<T>, ParseError> {
+        if self.take(keyword) {
+            read(self).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
     /// Exactly this word.
     pub(super) fn keyword(&mut self, keyword: &str) -> Result<(), ParseError> {
         self.read(&format!("{keyword:?}"), |word| (word == keyword).then_some(()))

@@ -13,6 +13,18 @@ const DEFAULT_INTERVAL: Seconds = Seconds::new(15);
 const HOUR: u32 = 3_600;
 const DAY: u32 = 86_400;
 
+const WHEN_MISSING: [(&str, WhenMissing); 3] = [
+    ("Hold", WhenMissing::Hold),
+    ("Zero", WhenMissing::Zero),
+    ("Ignore", WhenMissing::Ignore),
+];
+const WHEN_NAN: [(&str, WhenNan); 2] = [("Hold", WhenNan::Hold), ("Zero", WhenNan::Zero)];
+const SELECT: [(&str, SelectPolicy); 3] = [
+    ("Max", SelectPolicy::Max),
+    ("Min", SelectPolicy::Min),
+    ("Disabled", SelectPolicy::Disabled),
+];
+
 /// The policy of a scenario.
 pub(super) fn spec(statement: Statement<'_>) -> Result<Spec, ParseError> {
     let Statement { verb: _, words, block } = statement;
@@ -100,32 +112,16 @@ fn metric(words: &mut Words<'_>) -> Result<Setting, ParseError> {
         .map_err(|_| ParseError::new(words.line, "a target above zero", Found::Text(amount.to_string())))?;
     words.keyword("of")?;
     let query = words.read(promql::QUERY, promql::query)?;
-    let (mut when_missing, mut when_nan, mut look_back, mut max_sample_age) = (None, None, None, None);
-    while let Some(option) = words.peek() {
-        let is_first = match option {
-            "whenMissing" => when_missing.is_none(),
-            "whenNaN" => when_nan.is_none(),
-            "lookBack" => look_back.is_none(),
-            "maxSampleAge" => max_sample_age.is_none(),
-            _ => false,
-        };
-        if !is_first {
-            return Err(words.refuse("whenMissing, whenNaN, lookBack or maxSampleAge, each once"));
-        }
-        words.next("an option")?;
-        match option {
-            "whenMissing" => {
-                let choices = [
-                    ("Hold", WhenMissing::Hold),
-                    ("Zero", WhenMissing::Zero),
-                    ("Ignore", WhenMissing::Ignore),
-                ];
-                when_missing = Some(words.one_of(&choices)?);
-            }
-            "whenNaN" => when_nan = Some(words.one_of(&[("Hold", WhenNan::Hold), ("Zero", WhenNan::Zero)])?),
-            "lookBack" => look_back = Some(words.seconds(1, DAY)?.duration()),
-            _ => max_sample_age = Some(words.seconds(1, DAY)?.duration()),
-        }
+    let when_missing = words.behind("whenMissing", |words| words.one_of(&WHEN_MISSING))?;
+    let when_nan = words.behind("whenNaN", |words| words.one_of(&WHEN_NAN))?;
+    let look_back = words
+        .behind("lookBack", |words| words.seconds(1, DAY))?
+        .map(Seconds::duration);
+    let max_sample_age = words
+        .behind("maxSampleAge", |words| words.seconds(1, DAY))?
+        .map(Seconds::duration);
+    if words.peek().is_some() {
+        return Err(words.refuse("whenMissing, whenNaN, lookBack, maxSampleAge, in this order"));
     }
     let reach = look_back.unwrap_or_else(|| query.look_back());
     let reach = Seconds::new(u32::try_from(reach.as_millis().unsigned_abs().div_ceil(1000)).unwrap_or(DAY));
@@ -145,37 +141,21 @@ fn metric(words: &mut Words<'_>) -> Result<Setting, ParseError> {
 
 /// Rules of one direction: what is given replaces what is there by default, the policies as a whole.
 fn rules(words: &mut Words<'_>, defaults: ScalingRules) -> Result<ScalingRules, ParseError> {
-    let expected = "window, tolerance, select, pods or percent";
-    let (mut window, mut tolerance, mut select, mut policies) = (None, None, None, Vec::new());
+    let expected = "window, tolerance, select, then pods or percent, in this order";
     if words.peek().is_none() {
         return Err(words.refuse(expected));
     }
-    while let Some(rule) = words.peek() {
-        let is_first = match rule {
-            "window" => window.is_none(),
-            "tolerance" => tolerance.is_none(),
-            "select" => select.is_none(),
-            "pods" | "percent" => true,
-            _ => false,
-        };
-        if !is_first {
-            return Err(words.refuse(expected));
-        }
-        words.next(expected)?;
-        match rule {
-            "window" => window = Some(words.seconds(0, HOUR)?),
-            "tolerance" => tolerance = Some(words.quantity()?),
-            "select" => {
-                let choices = [
-                    ("Max", SelectPolicy::Max),
-                    ("Min", SelectPolicy::Min),
-                    ("Disabled", SelectPolicy::Disabled),
-                ];
-                select = Some(words.one_of(&choices)?);
-            }
-            "pods" => policies.push(rate(words, RateUnit::Pods)?),
-            _ => policies.push(rate(words, RateUnit::Percent)?),
-        }
+    let window = words.behind("window", |words| words.seconds(0, HOUR))?;
+    let tolerance = words.behind("tolerance", Words::quantity)?;
+    let select = words.behind("select", |words| words.one_of(&SELECT))?;
+    let mut policies = Vec::new();
+    while words.peek().is_some() {
+        let unit = words.read(expected, |word| match word {
+            "pods" => Some(RateUnit::Pods),
+            "percent" => Some(RateUnit::Percent),
+            _ => None,
+        })?;
+        policies.push(rate(words, unit)?);
     }
     Ok(ScalingRules {
         window: window.unwrap_or(defaults.window),
@@ -197,8 +177,8 @@ fn rate(words: &mut Words<'_>, unit: RateUnit) -> Result<RatePolicy, ParseError>
 }
 
 fn cooldown(words: &mut Words<'_>) -> Result<Setting, ParseError> {
-    let up = words.take("up").then(|| words.seconds(0, DAY)).transpose()?;
-    let down = words.take("down").then(|| words.seconds(0, DAY)).transpose()?;
+    let up = words.behind("up", |words| words.seconds(0, DAY))?;
+    let down = words.behind("down", |words| words.seconds(0, DAY))?;
     if up.or(down).is_none() {
         return Err(words.refuse("up or down"));
     }

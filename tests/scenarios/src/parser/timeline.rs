@@ -2,7 +2,7 @@
 
 use autoscaler_core::{FailureClass, Replicas};
 
-use super::line::{Words, whole};
+use super::line::{Line, Words, whole};
 use super::{Found, ParseError, Statement, policy, promql};
 use crate::reasons;
 use crate::scenario::{Answers, At, Event, Happening, Mode, Next, Readiness, RolloutSeen, Setting};
@@ -53,8 +53,7 @@ pub(super) fn event(statement: Statement<'_>) -> Result<Event, ParseError> {
 }
 
 fn ready(words: &mut Words<'_>) -> Result<Happening, ParseError> {
-    if words.take("after") {
-        let delay = words.duration()?;
+    if let Some(delay) = words.behind("after", Words::duration)? {
         return Ok(Happening::Ready(Readiness::After(delay)));
     }
     let readiness = words.read("a count, unknown, at-once or after", |word| match word {
@@ -83,7 +82,7 @@ fn rollout(words: &mut Words<'_>) -> Result<Happening, ParseError> {
             found,
         ));
     }
-    let until = words.take("until").then(|| words.duration()).transpose()?;
+    let until = words.behind("until", Words::duration)?;
     Ok(Happening::Rollout(Some(RolloutSeen::Updating {
         updated,
         replicas,
@@ -95,11 +94,7 @@ fn source(words: &mut Words<'_>) -> Result<Happening, ParseError> {
     let failures = FAILURES.map(|class| (reasons::of_failure(class), Answers::Fails(class)));
     let well = [("answers", Answers::Well), ("warns", Answers::WithWarning)];
     let answers = words.one_of(&[&well[..], &failures[..]].concat())?;
-    let metric = if words.take("for") {
-        Some(words.next("the name of a metric")?.to_owned())
-    } else {
-        None
-    };
+    let metric = words.behind("for", |words| words.next("the name of a metric").map(str::to_owned))?;
     Ok(Happening::Source { answers, metric })
 }
 
@@ -151,43 +146,20 @@ pub(super) fn at(statement: Statement<'_>) -> Result<At, ParseError> {
     let line = words.line;
     let time = words.duration()?;
     let from = words.count()?;
-    let to = if words.take("->") {
-        words.read("another count", |word| {
-            whole(word).map(Replicas::new).filter(|to| *to != from)
-        })?
-    } else {
-        from
-    };
-    let wants = if words.take("wants") {
-        let expected = "a count other than the one decided";
-        let wanted = words.read(expected, |word| {
-            whole(word).map(Replicas::new).filter(|count| *count != to)
-        })?;
-        Some(wanted)
-    } else {
-        None
-    };
+    let other = |count: Replicas| move |word| whole(word).map(Replicas::new).filter(|read| *read != count);
+    let to = words
+        .behind("->", |words| words.read("another count", other(from)))?
+        .unwrap_or(from);
+    let expected = "a count other than the one decided";
+    let wants = words.behind("wants", |words| words.read(expected, other(to)))?;
     words.keyword("because")?;
     let mut because = vec![words.read("a reason of the README", reason)?.to_owned()];
     while words.peek().is_some_and(|word| word != "next") {
         because.push(words.read("a reason of the README, or next", reason)?.to_owned());
     }
-    let next = if words.take("next") {
-        Some(next(&mut words)?)
-    } else {
-        None
-    };
+    let next = words.behind("next", next)?;
     words.end()?;
-    let mut summary = None;
-    for below in &block {
-        let mut words = below.words();
-        if summary.is_some() {
-            return Err(words.refuse("nothing more below the at"));
-        }
-        words.keyword("summary")?;
-        summary = Some(words.string()?);
-        words.end()?;
-    }
+    let summary = summary(&block)?;
     Ok(At {
         line,
         time,
@@ -198,6 +170,21 @@ pub(super) fn at(statement: Statement<'_>) -> Result<At, ParseError> {
         next,
         summary,
     })
+}
+
+/// The one line that may stand below an `at`.
+fn summary(block: &[Line<'_>]) -> Result<Option<String>, ParseError> {
+    let Some((line, more)) = block.split_first() else {
+        return Ok(None);
+    };
+    let mut words = line.words();
+    words.keyword("summary")?;
+    let summary = words.string()?;
+    words.end()?;
+    match more.first() {
+        Some(line) => Err(line.words().refuse("nothing more below the at")),
+        None => Ok(Some(summary)),
+    }
 }
 
 /// A word of the list, with the name of a metric or without.
