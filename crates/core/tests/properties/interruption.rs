@@ -6,11 +6,13 @@
 //! (R15); when they cancel each other, nothing is. Windows hold even then.
 
 use autoscaler_core::decision::Basis;
-use autoscaler_core::{Bounds, Cooldown, Decision, Direction, LimitCause, Policy, RatePolicy, Replicas, SelectPolicy};
+use autoscaler_core::{
+    Bounds, Cooldown, Decision, Direction, LimitCause, Policy, RatePolicy, Reading, Replicas, SelectPolicy,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::generators::{any_fresh, any_policy, any_reading, any_sight, cases};
+use super::generators::{Sight, any_fresh, any_policy, any_reading, any_sight, cases};
 use super::simulator::{CUTS, Cut, Moment, Simulator, Tick};
 
 /// Any policy without fallback; half of them with windows alone, so that there is much to see.
@@ -55,7 +57,8 @@ fn any_stretch() -> impl Strategy<Value = Stretch> {
 fn any_script() -> impl Strategy<Value = Vec<Tick>> {
     let sight = prop_oneof![4 => any_sight(any_fresh().boxed()), 1 => any_sight(any_reading().boxed())];
     let sights = prop::collection::vec(sight, 1..4);
-    (sights, prop::collection::vec(any_stretch(), 1..7)).prop_map(|(sights, stretches)| {
+    (sights, prop::collection::vec(any_stretch(), 1..7)).prop_map(|(mut sights, stretches)| {
+        sights.push(without_series(&sights[0]));
         let mut ticks = Vec::new();
         for (index, events) in stretches {
             let sight = index.get(&sights);
@@ -70,6 +73,13 @@ fn any_script() -> impl Strategy<Value = Vec<Tick>> {
         (ticks[0].accepts, ticks[0].cut, ticks[0].hands_over) = (true, None, false);
         ticks
     })
+}
+
+/// The same, while the series of all metrics are gone.
+fn without_series(sight: &Sight) -> Sight {
+    let mut gone = sight.clone();
+    gone.readings = [(); 3].map(|()| Reading::Missing { source_proven: true });
+    gone
 }
 
 /// What must be true of every decision.
@@ -168,7 +178,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(16))]
+    #![proptest_config(cases(8))]
 
     /// One script, cut at every place in turn.
     #[test]
