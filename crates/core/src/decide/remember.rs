@@ -13,14 +13,20 @@ impl Pipeline<'_> {
     pub(super) fn notice_changes(&mut self) {
         let known = self.history.last_replicas;
         let acts = self.observation.standing == Standing::Acts;
-        let starts = acts && !self.history.acting;
+        let goes_on = acts && self.history.acting;
         if let Some(from) = known.filter(|known| *known != self.current) {
             self.trail.push(Step::ForeignChange { from, to: self.current });
-            self.note(from, ChangeCause::Foreign);
+            // Who changes the size while we only look on, or not even that, takes nothing of ours back (R22).
+            let cause = if goes_on {
+                ChangeCause::Foreign
+            } else {
+                ChangeCause::Activation
+            };
+            self.note(from, cause);
             self.history
                 .shrink
                 .record(self.current, self.now, self.policy.scale_down.window);
-        } else if starts {
+        } else if acts && !goes_on {
             self.start_acting();
         }
         self.refill_lost_memory();

@@ -30,7 +30,7 @@ pub enum ChangeCause {
     Ours,
     /// Somebody else: `kubectl scale`, GitOps, a rollout tool; or we did and died before we could write it down.
     Foreign,
-    /// Nothing changed, but from now on we act.
+    /// From now on we act (again). A difference is what others did while we did not act: no answer to anything of ours.
     Activation,
 }
 
@@ -126,8 +126,10 @@ impl Changes {
     /// Whether another writer takes our changes back (R22): two reversals within ten minutes, for ten minutes after the
     /// last.
     pub fn contention(&self, now: Timestamp) -> Option<Contention> {
-        let pairs = self.changes.windows(2).filter(|pair| is_reversal(&pair[0], &pair[1]));
-        let reversals: Vec<Timestamp> = pairs.map(|pair| pair[1].at).collect();
+        let reversals: Vec<Timestamp> = (0..self.changes.len())
+            .filter(|index| self.is_reversal(*index))
+            .map(|index| self.changes[index].at)
+            .collect();
         let close = |pair: &&[Timestamp]| pair[1].duration_since(pair[0]) < CONTENTION_SPAN;
         let last = reversals.windows(2).rfind(close)?[1];
         let until = last.checked_add(CONTENTION_SPAN).ok()?;
@@ -140,18 +142,29 @@ impl Changes {
         })
     }
 
+    /// Whether somebody went back to, or past, a count that our changes just before had come from. A tool that applies
+    /// its own number knows nothing of the steps in which we left it.
+    fn is_reversal(&self, index: usize) -> bool {
+        let (before, theirs) = (&self.changes[..index], &self.changes[index]);
+        let Some(direction) = theirs.direction().filter(|_| theirs.cause == ChangeCause::Foreign) else {
+            return false;
+        };
+        let mut ours = before
+            .iter()
+            .rev()
+            .filter(|change| change.direction().is_some())
+            .take_while(|change| change.cause == ChangeCause::Ours);
+        ours.any(|change| {
+            let left = change.from;
+            Direction::between(theirs.from, left) == Some(direction)
+                && Direction::between(theirs.to, left) != Some(direction)
+        })
+    }
+
     /// The newest time in the changes.
     pub(super) fn newest(&self) -> Option<Timestamp> {
         self.last()
     }
-}
-
-/// Somebody put back the count that we had just changed.
-fn is_reversal(ours: &Change, theirs: &Change) -> bool {
-    ours.cause == ChangeCause::Ours
-        && theirs.cause == ChangeCause::Foreign
-        && theirs.from == ours.to
-        && theirs.to == ours.from
 }
 
 impl Change {
