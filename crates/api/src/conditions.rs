@@ -6,7 +6,7 @@
 
 pub mod reason;
 
-use autoscaler_core::{Failure, FailureClass, Reading};
+use autoscaler_core::{Failure, FailureClass, Question, Reading};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -153,6 +153,10 @@ pub const fn reason_of_reading(reading: &Reading) -> Option<&'static str> {
         Reading::NotANumber { .. } => Some(reason::METRIC_NOT_A_NUMBER),
         Reading::TooMany { .. } => Some(reason::METRIC_TOO_MANY_SERIES),
         Reading::Partial { .. } => Some(reason::METRIC_PARTIAL),
+        Reading::Failed(Failure {
+            question: Question::Probe,
+            ..
+        }) => Some(reason::PROBE_FAILED),
         Reading::Failed(Failure { class, .. }) => Some(reason_of_failure(*class)),
     }
 }
@@ -170,7 +174,9 @@ pub const fn reason_of_failure(class: FailureClass) -> &'static str {
         FailureClass::HttpStatus => reason::SOURCE_HTTP_ERROR,
         FailureClass::MalformedAnswer => reason::ANSWER_MALFORMED,
         FailureClass::AnswerTooLarge => reason::ANSWER_TOO_LARGE,
+        FailureClass::WrongResultType => reason::WRONG_RESULT_TYPE,
         FailureClass::UnknownMetricKind => reason::UNKNOWN_METRIC_KIND,
+        FailureClass::Internal => reason::INTERNAL_ERROR,
     }
 }
 

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::decision::{Basis, LimitCause, MetricStep, Part};
-use crate::reading::PartialCause;
-use crate::{Decision, Direction, Limit, Reading, Rollout, Step, TargetKind};
+use crate::reading::{PartialCause, Question};
+use crate::{Decision, Direction, Failure, Limit, Reading, Rollout, Step, TargetKind};
 
 /// One sentence: what is done, what asks for it, what stands in its way.
 pub fn summary(decision: &Decision) -> String {
@@ -142,10 +142,25 @@ pub fn reading(reading: &Reading) -> String {
         Reading::NotANumber { .. } => "is not a number".to_owned(),
         Reading::TooMany { series } => format!("answers with {series} series where one is due"),
         Reading::Partial { value, cause } => format!("is {value}, and {}", partial(cause)),
-        Reading::Failed(failure) => match failure.status {
-            Some(status) => format!("cannot be read: {} (HTTP {status})", failure.class.as_str()),
-            None => format!("cannot be read: {}", failure.class.as_str()),
-        },
+        Reading::Failed(failure) => self::failure(failure),
+    }
+}
+
+fn failure(failure: &Failure) -> String {
+    let Failure {
+        class,
+        status,
+        question,
+        detail,
+    } = failure;
+    let what = match question {
+        Question::Value => "cannot be read",
+        Question::Probe => "was read, but the check of its age and coverage failed",
+    };
+    let why = detail.as_deref().unwrap_or_else(|| class.describe());
+    match status {
+        Some(status) => format!("{what}: {why} (HTTP {status})"),
+        None => format!("{what}: {why}"),
     }
 }
 
@@ -162,6 +177,12 @@ fn partial(cause: &PartialCause) -> String {
             format!(
                 "reads low: its series are younger than its look-back of {}",
                 span(*look_back)
+            )
+        }
+        PartialCause::UnknownFill { class } => {
+            format!(
+                "may read low: whether its series fill its look-back could not be checked: {}",
+                class.describe()
             )
         }
         PartialCause::FewerPods { covered, ready } => {

@@ -29,5 +29,5 @@ pub use policy::{
     Target, TargetKind, WhenMissing, WhenNan,
 };
 pub use quantity::Quantity;
-pub use reading::{Evidence, Failure, FailureClass, PartialCause, Reading};
+pub use reading::{Evidence, Failure, FailureClass, PartialCause, Question, Reading};
 pub use replicas::{Replicas, Seconds};

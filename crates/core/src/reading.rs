@@ -3,6 +3,8 @@
 //! KEDA reads an empty answer as 0 and NaN as a large negative number; both have scaled production down. Here every
 //! odd answer is a state of its own, with its own reason, and none of them becomes a number by default (R1 to R6).
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 
 use crate::{Quantity, Replicas};
@@ -83,6 +85,11 @@ pub enum PartialCause {
         /// The look-back that they do not fill yet.
         look_back: SignedDuration,
     },
+    /// Nobody could tell whether the series fill the range, so the number may read low.
+    UnknownFill {
+        /// Why not.
+        class: FailureClass,
+    },
     /// Fewer pods are covered than are Ready.
     FewerPods {
         /// Pods that have a series.
@@ -92,20 +99,65 @@ pub enum PartialCause {
     },
 }
 
-/// A query that gave no usable answer.
+/// A question that got no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The class, stable enough for a label.
     pub class: FailureClass,
     /// HTTP status, if the source answered at all.
     pub status: Option<u16>,
+    /// Which question it was.
+    pub question: Question,
+    /// What we know beyond the class, as words for a person. Ours, never a body of the source.
+    pub detail: Option<Arc<str>>,
 }
 
 impl Failure {
-    /// A failure without an HTTP status.
+    /// The user's query failed, without an HTTP status.
     pub const fn of(class: FailureClass) -> Self {
-        Self { class, status: None }
+        Self {
+            class,
+            status: None,
+            question: Question::Value,
+            detail: None,
+        }
     }
+
+    /// With an HTTP status.
+    #[must_use]
+    pub fn with_status(self, status: u16) -> Self {
+        Self {
+            status: Some(status),
+            ..self
+        }
+    }
+
+    /// With words that say more than the class does.
+    #[must_use]
+    pub fn because(self, detail: impl Into<Arc<str>>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
+    }
+
+    /// Of the probe: the user's own query has answered.
+    #[must_use]
+    pub fn of_the_probe(self) -> Self {
+        Self {
+            question: Question::Probe,
+            ..self
+        }
+    }
+}
+
+/// What a source was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// The user's query.
+    Value,
+    /// Age and coverage of the series behind its number (R1, R2).
+    Probe,
 }
 
 /// Classes of failure. Error text shown to users has a class and a code, never a body: bodies leak.
@@ -131,12 +183,16 @@ pub enum FailureClass {
     MalformedAnswer,
     /// The answer is longer than the cap.
     AnswerTooLarge,
+    /// The answer is well-formed, and a histogram, a string or a range: never a number.
+    WrongResultType,
     /// A metric kind this version of the operator does not know.
     UnknownMetricKind,
+    /// The operator itself could not do its part; it is tried again.
+    Internal,
 }
 
 impl FailureClass {
-    /// The stable name used in labels and messages.
+    /// The stable name used in labels.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SourceNotConfigured => "source_not_configured",
@@ -149,7 +205,28 @@ impl FailureClass {
             Self::HttpStatus => "http_status",
             Self::MalformedAnswer => "malformed_answer",
             Self::AnswerTooLarge => "answer_too_large",
+            Self::WrongResultType => "wrong_result_type",
             Self::UnknownMetricKind => "unknown_metric_kind",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The words for a person, behind a colon.
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::SourceNotConfigured => "no source is configured",
+            Self::Unreachable => "the source cannot be reached",
+            Self::Timeout => "no answer in time",
+            Self::Unauthorized => "the source refuses the operator's credentials",
+            Self::BadQuery => "the source refuses the query",
+            Self::Execution => "the query fails while it runs",
+            Self::Unavailable => "the source is overloaded or shutting down",
+            Self::HttpStatus => "the source answers with an error",
+            Self::MalformedAnswer => "the answer is not Prometheus' JSON",
+            Self::AnswerTooLarge => "the answer is longer than allowed",
+            Self::WrongResultType => "the query answers with a histogram, a string or a range, not with a number",
+            Self::UnknownMetricKind => "this version of the operator does not know its kind",
+            Self::Internal => "the operator could not do its part, and tries again",
         }
     }
 }
@@ -212,5 +289,58 @@ impl Reading {
             | Self::TooMany { .. }
             | Self::Failed(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain;
+
+    fn told(failure: Failure) -> String {
+        explain::reading(&Reading::Failed(failure))
+    }
+
+    #[test]
+    fn a_failure_is_told_in_words_and_with_the_code_of_the_answer() {
+        let failure = Failure::of(FailureClass::Unavailable);
+        assert_eq!(
+            told(failure.clone()),
+            "cannot be read: the source is overloaded or shutting down"
+        );
+        assert_eq!(
+            told(failure.with_status(503)),
+            "cannot be read: the source is overloaded or shutting down (HTTP 503)"
+        );
+    }
+
+    #[test]
+    fn r1_a_failed_probe_is_not_told_as_the_users_query_failing() {
+        assert_eq!(
+            told(Failure::of(FailureClass::Timeout).of_the_probe()),
+            "was read, but the check of its age and coverage failed: no answer in time"
+        );
+    }
+
+    #[test]
+    fn what_we_know_better_than_the_class_is_told_in_its_place() {
+        assert_eq!(
+            told(Failure::of(FailureClass::BadQuery).because("the query nests 120 brackets; at most 100 are sent")),
+            "cannot be read: the query nests 120 brackets; at most 100 are sent"
+        );
+    }
+
+    #[test]
+    fn r2_a_fill_that_is_not_known_is_told_with_its_cause() {
+        let reading = Reading::Partial {
+            value: Quantity::from_units(42),
+            cause: PartialCause::UnknownFill {
+                class: FailureClass::Timeout,
+            },
+        };
+        assert_eq!(
+            explain::reading(&reading),
+            "is 42, and may read low: whether its series fill its look-back could not be checked: no answer in time"
+        );
     }
 }

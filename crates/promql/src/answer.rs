@@ -10,15 +10,12 @@ use autoscaler_core::{Evidence, Failure, FailureClass, PartialCause, Quantity, R
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-#[cfg(test)]
-mod tests;
-
 /// A successful answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// What came.
     pub value: Value,
-    /// Whether a warning came that is not mere advice (R3).
+    /// Whether the source said that the answer is not whole: by a warning that is not mere advice (R3), or in a field.
     pub warned: bool,
 }
 
@@ -30,7 +27,7 @@ pub enum Value {
     /// Any number of series.
     Vector(Vec<Series>),
     /// Strings and ranges: well-formed, and never a metric.
-    NotANumberAtAll,
+    Other,
 }
 
 /// One series of a vector.
@@ -59,10 +56,7 @@ impl Labels {
 
 /// Reads an answer of any status, with any body.
 pub fn parse(status: u16, body: &[u8]) -> Result<Answer, Failure> {
-    let failure = |class| Failure {
-        class,
-        status: Some(status),
-    };
+    let failure = |class| Failure::of(class).with_status(status);
     let Ok(envelope) = serde_json::from_slice::<Envelope>(body) else {
         return Err(failure(class_of_status(status)));
     };
@@ -70,13 +64,15 @@ pub fn parse(status: u16, body: &[u8]) -> Result<Answer, Failure> {
         status: said,
         data,
         warnings,
+        is_partial,
         error_type,
     } = envelope;
     match said {
         Status::Error => Err(failure(class(status, error_type.as_deref().unwrap_or_default()))),
         Status::Success => {
             let value = data.filter(|_| is_success(status)).and_then(Data::value);
-            let warned = warnings.unwrap_or_default().iter().any(|text| !is_advice(text));
+            let said = is_partial.unwrap_or_default();
+            let warned = said || warnings.unwrap_or_default().iter().any(|text| !is_advice(text));
             value
                 .map(|value| Answer { value, warned })
                 .ok_or_else(|| failure(class_of_status(status)))
@@ -87,8 +83,7 @@ pub fn parse(status: u16, body: &[u8]) -> Result<Answer, Failure> {
 impl Answer {
     /// The reading that the answer is by itself (R4). `evidence` is what a number is given along.
     ///
-    /// A native histogram, a string or a range is a failure of class `BadQuery`: the source is well, and only another
-    /// query can help.
+    /// A native histogram, a string or a range is a failure: the source is well, and only another query can help.
     pub fn reading(&self, evidence: Evidence) -> Reading {
         let sample = match &self.value {
             Value::Scalar(value) => Some(*value),
@@ -97,10 +92,10 @@ impl Answer {
                 [one] => one.sample,
                 several => return Reading::TooMany { series: several.len() },
             },
-            Value::NotANumberAtAll => None,
+            Value::Other => None,
         };
         let Some(sample) = sample else {
-            return Reading::Failed(Failure::of(FailureClass::BadQuery));
+            return Reading::Failed(Failure::of(FailureClass::WrongResultType));
         };
         match Quantity::from_f64(sample) {
             None => Reading::NotANumber { source_proven: false },
@@ -124,6 +119,9 @@ struct Envelope {
     status: Status,
     data: Option<Data>,
     warnings: Option<Vec<String>>,
+    /// `VictoriaMetrics`' word on an answer that lacks some of its storage nodes; it warns of nothing.
+    #[serde(rename = "isPartial")]
+    is_partial: Option<bool>,
     #[serde(rename = "errorType")]
     error_type: Option<String>,
 }
@@ -166,7 +164,7 @@ impl Data {
                 .map(RawSeries::series)
                 .collect::<Option<_>>()
                 .map(Value::Vector),
-            Self::Matrix(_) | Self::String(_) => Some(Value::NotANumberAtAll),
+            Self::Matrix(_) | Self::String(_) => Some(Value::Other),
         }
     }
 }
@@ -250,3 +248,6 @@ fn class_of_status(status: u16) -> FailureClass {
 fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,10 @@ impl Health {
     pub(crate) fn failed(&self, asked: Instant, class: FailureClass) {
         match class {
             // The source has spoken; it is the query that is at fault.
-            FailureClass::BadQuery | FailureClass::Execution | FailureClass::AnswerTooLarge => self.answered(asked),
+            FailureClass::BadQuery
+            | FailureClass::Execution
+            | FailureClass::AnswerTooLarge
+            | FailureClass::WrongResultType => self.answered(asked),
             FailureClass::Timeout => self.silent(asked),
             FailureClass::SourceNotConfigured
             | FailureClass::Unreachable
@@ -38,7 +41,8 @@ impl Health {
             | FailureClass::Unavailable
             | FailureClass::HttpStatus
             | FailureClass::MalformedAnswer
-            | FailureClass::UnknownMetricKind => self.gap(),
+            | FailureClass::UnknownMetricKind
+            | FailureClass::Internal => self.gap(),
         }
     }
 

@@ -181,7 +181,7 @@ fn sharing(kind: RequestKind) -> Sharing {
 
 fn is_worth_keeping(answered: &Answered) -> bool {
     answered.as_ref().is_ok_and(|answer| match &answer.value {
-        Value::Scalar(_) | Value::NotANumberAtAll => true,
+        Value::Scalar(_) | Value::Other => true,
         Value::Vector(series) => series.len() <= LARGEST_KEPT_SERIES,
     })
 }

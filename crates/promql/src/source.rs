@@ -196,10 +196,7 @@ impl Source {
     /// Reads a body under the cap, counted as it arrives and after decompression.
     async fn body(&self, mut response: Response) -> Result<Raw, Failure> {
         let status = response.status().as_u16();
-        let failure = |class| Failure {
-            class,
-            status: Some(status),
-        };
+        let failure = |class| Failure::of(class).with_status(status);
         let mut body = Vec::new();
         loop {
             match response.chunk().await {

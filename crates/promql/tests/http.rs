@@ -44,7 +44,10 @@ fn fresh(units: i64) -> Reading {
 }
 
 fn failed(class: FailureClass, status: Option<u16>) -> Reading {
-    Reading::Failed(Failure { class, status })
+    Reading::Failed(Failure {
+        status,
+        ..Failure::of(class)
+    })
 }
 
 fn client(config: SourceConfig) -> Prometheus {

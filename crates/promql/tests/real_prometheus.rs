@@ -286,14 +286,9 @@ async fn r3_r4_a_real_server_answers_as_the_rules_expect() {
     ));
     assert_eq!(
         read("requests_total[1m]").await,
-        Reading::Failed(Failure::of(FailureClass::BadQuery))
+        Reading::Failed(Failure::of(FailureClass::WrongResultType))
     );
-    let failed = |class, status| {
-        Reading::Failed(Failure {
-            class,
-            status: Some(status),
-        })
-    };
+    let failed = |class, status| Reading::Failed(Failure::of(class).with_status(status));
     assert_eq!(read("sum(").await, failed(FailureClass::BadQuery, 400));
     let twice = "requests_total * on (job) requests_total";
     assert_eq!(read(twice).await, failed(FailureClass::Execution, 422));

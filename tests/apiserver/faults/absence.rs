@@ -28,7 +28,7 @@ async fn r11_one_unreadable_metric_of_two_blocks_shrinking_by_name_and_leaves_gr
     let message = world
         .wait_condition("pair", "ScalingLimited", "True", "ShrinkBlockedByMetric")
         .await;
-    let said = "other cannot be read: unavailable (HTTP 503), blocks shrinking since ";
+    let said = "other cannot be read: the source is overloaded or shutting down (HTTP 503), blocks shrinking since ";
     assert_contains(&message, said);
     scene.is_held(REPLICAS).await;
     scene.is_well().await;

@@ -54,40 +54,40 @@ fn failed(reason: &'static str, text: &'static str) -> Said {
 #[case::a_page_of_html(
     "html",
     respond(200, "text/html"),
-    failed("AnswerMalformed", "malformed_answer (HTTP 200)")
+    failed("AnswerMalformed", "the answer is not Prometheus' JSON (HTTP 200)")
 )]
 #[case::html_that_claims_to_be_json(
     "liar",
     respond(200, "application/json"),
-    failed("AnswerMalformed", "malformed_answer (HTTP 200)")
+    failed("AnswerMalformed", "the answer is not Prometheus' JSON (HTTP 200)")
 )]
 #[case::json_cut_short(
     "cut",
     Fault::Truncated(40),
-    failed("AnswerMalformed", "malformed_answer (HTTP 200)")
+    failed("AnswerMalformed", "the answer is not Prometheus' JSON (HTTP 200)")
 )]
 #[case::a_server_that_is_overloaded(
     "overload",
     respond(503, "text/plain"),
-    failed("SourceUnavailable", "unavailable (HTTP 503)")
+    failed("SourceUnavailable", "the source is overloaded or shutting down (HTTP 503)")
 )]
 #[case::a_server_that_is_asked_too_often(
     "often",
     respond(429, "text/plain"),
-    failed("SourceUnavailable", "unavailable (HTTP 429)")
+    failed("SourceUnavailable", "the source is overloaded or shutting down (HTTP 429)")
 )]
 #[case::credentials_refused(
     "refusal",
     respond(401, "text/plain"),
-    failed("SourceUnauthorized", "unauthorized (HTTP 401)")
+    failed("SourceUnauthorized", "the source refuses the operator's credentials (HTTP 401)")
 )]
 #[case::an_address_that_is_not_the_api(
     "lost",
     respond(404, "text/plain"),
-    failed("SourceHTTPError", "http_status (HTTP 404)")
+    failed("SourceHTTPError", "the source answers with an error (HTTP 404)")
 )]
-#[case::a_connection_cut_without_a_word("hangup", Fault::HangUp, failed("SourceUnreachable", "unreachable"))]
-#[case::no_answer_before_the_deadline("hang", Fault::Hang, failed("SourceTimeout", "timeout"))]
+#[case::a_connection_cut_without_a_word("hangup", Fault::HangUp, failed("SourceUnreachable", "the source cannot be reached"))]
+#[case::no_answer_before_the_deadline("hang", Fault::Hang, failed("SourceTimeout", "no answer in time"))]
 #[tokio::test]
 async fn no_answer_holds_the_size_and_is_named(#[case] name: &'static str, #[case] fault: Fault, #[case] said: Said) {
     let scene = Scene::shared(name).await;
@@ -174,7 +174,7 @@ async fn a_query_that_fails_while_it_runs_is_told_from_a_bad_one() {
         scene.world.exporter.remove(&second);
         scene.set_load(LITTLE).await;
     };
-    let said = failed("QueryFailed", "execution (HTTP 422)");
+    let said = failed("QueryFailed", "the query fails while it runs (HTTP 422)");
     held_until_over(&scene, &said, begins, ends).await;
 }
 
@@ -188,7 +188,7 @@ async fn a_query_that_prometheus_refuses_holds_the_size_until_it_is_mended() {
     scene.world.edit(scene.name, ask(&scene.query)).await;
     scene.set_load(LITTLE).await;
     scene
-        .wait_unread("QueryRefused", "Failed", "bad_query (HTTP 400)")
+        .wait_unread("QueryRefused", "Failed", "the source refuses the query (HTTP 400)")
         .await;
     scene.is_held(REPLICAS).await;
     scene.world.edit(scene.name, ask(&good)).await;
@@ -205,7 +205,7 @@ async fn a_redirect_is_not_followed() {
         let _ = trouble.set(scene.trouble(Fault::Redirect(format!("{}/api/v1/query?query=1", elsewhere.url()))));
         scene.set_load(LITTLE).await;
     };
-    let said = failed("SourceHTTPError", "http_status (HTTP 302)");
+    let said = failed("SourceHTTPError", "the source answers with an error (HTTP 302)");
     held_until_over(&scene, &said, begins, async || trouble.get().unwrap().lift()).await;
     assert!(elsewhere.requests().is_empty(), "{:?}", elsewhere.requests());
 }
@@ -220,7 +220,7 @@ async fn an_answer_of_a_hundred_megabytes_is_refused_without_being_held_in_memor
     let trouble = scene.trouble(Fault::Huge { megabytes: 100 });
     scene.set_load(MUCH).await;
     scene
-        .wait_unread("AnswerTooLarge", "Failed", "answer_too_large (HTTP 200)")
+        .wait_unread("AnswerTooLarge", "Failed", "the answer is longer than allowed (HTTP 200)")
         .await;
     scene.is_held(REPLICAS).await;
     let grown = peak_kibibytes(process.pid()) - before;

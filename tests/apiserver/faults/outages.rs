@@ -20,11 +20,11 @@ async fn a_source_that_refuses_connections_holds_the_size_until_it_is_back() {
     scene.world.proxy.refuse();
     scene.set_load(LITTLE).await;
     scene
-        .wait_unread("SourceUnreachable", "Failed", "cannot be read: unreachable")
+        .wait_unread("SourceUnreachable", "Failed", "cannot be read: the source cannot be reached")
         .await;
     scene.is_held_during(several_evaluations(&operator), REPLICAS).await;
     scene
-        .wait_unread("SourceUnreachable", "Failed", "cannot be read: unreachable")
+        .wait_unread("SourceUnreachable", "Failed", "cannot be read: the source cannot be reached")
         .await;
     scene.world.proxy.clear();
     scene.wait_replicas(1).await;
@@ -40,7 +40,7 @@ async fn a_prometheus_that_is_killed_and_started_again_is_used_again() {
     scene.begin(scene.spec()).await;
     scene.world.prometheus.server.kill();
     scene
-        .wait_unread("SourceUnreachable", "Failed", "cannot be read: unreachable")
+        .wait_unread("SourceUnreachable", "Failed", "cannot be read: the source cannot be reached")
         .await;
     scene.is_held_during(several_evaluations(&operator), REPLICAS).await;
     scene.world.prometheus.server.start().await.unwrap();
@@ -59,11 +59,11 @@ async fn without_a_source_the_operator_runs_and_says_so() {
     let scene = Scene::in_world(world, "web");
     scene.create(scene.spec()).await;
     scene
-        .wait_unread("SourceNotConfigured", "Failed", "source_not_configured")
+        .wait_unread("SourceNotConfigured", "Failed", "no source is configured")
         .await;
     scene.is_held_during(several_evaluations(&operator), REPLICAS).await;
     scene
-        .wait_unread("SourceNotConfigured", "Failed", "source_not_configured")
+        .wait_unread("SourceNotConfigured", "Failed", "no source is configured")
         .await;
 }
 

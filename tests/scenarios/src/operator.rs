@@ -158,7 +158,10 @@ impl Operator {
             // Where the query is at fault, the source has spoken (`crates/promql/src/health.rs`).
             let spoke = matches!(
                 class,
-                FailureClass::BadQuery | FailureClass::Execution | FailureClass::AnswerTooLarge
+                FailureClass::BadQuery
+                    | FailureClass::Execution
+                    | FailureClass::AnswerTooLarge
+                    | FailureClass::WrongResultType
             );
             self.answering_since = spoke.then(|| self.answering_since.unwrap_or(now));
             return Reading::Failed(Failure::of(class));

@@ -11,7 +11,7 @@ pub const CONTENDED: &str = "contended";
 const NOTHING_ASKED: &str = "nothing-asked";
 
 /// Every word with its meaning, in the order of the README.
-pub const WORDS: [(&str, &str); 49] = [
+pub const WORDS: [(&str, &str); 52] = [
     (PAUSED, "mode is Paused: nothing is measured"),
     (
         CONTENDED,
@@ -33,6 +33,10 @@ pub const WORDS: [(&str, &str); 49] = [
         "a part only: scrape targets that had its series are down (R2)",
     ),
     ("young-series", "a part only: its series do not fill the look-back (R2)"),
+    (
+        "unknown-fill",
+        "a part only: whether its series fill the look-back could not be checked (R2)",
+    ),
     ("fewer-pods", "a part only: some ready pods have no series (R2)"),
     ("source-not-configured", "it cannot be read: there is no source"),
     ("unreachable", "it cannot be read: no connection"),
@@ -48,9 +52,14 @@ pub const WORDS: [(&str, &str); 49] = [
         "it cannot be read: the answer is longer than the cap",
     ),
     (
+        "wrong-result-type",
+        "it cannot be read: the answer is a histogram, a string or a range",
+    ),
+    (
         "unknown-metric-kind",
         "it cannot be read: this version does not know its kind",
     ),
+    ("internal", "it cannot be read: the operator could not do its part"),
     (
         "counts-as-zero",
         "whenMissing or whenNaN is Zero, and the source would know (R4)",
@@ -141,6 +150,7 @@ fn of_metric(step: &MetricStep) -> impl Iterator<Item = &'static str> {
             PartialCause::FewerSeries { .. } => "fewer-series",
             PartialCause::TargetsDown { .. } => "targets-down",
             PartialCause::YoungSeries { .. } => "young-series",
+            PartialCause::UnknownFill { .. } => "unknown-fill",
             PartialCause::FewerPods { .. } => "fewer-pods",
         }),
         Reading::Failed(failure) => Some(of_failure(failure.class)),
@@ -166,7 +176,9 @@ pub fn of_failure(class: FailureClass) -> &'static str {
         FailureClass::HttpStatus => "http-status",
         FailureClass::MalformedAnswer => "malformed-answer",
         FailureClass::AnswerTooLarge => "answer-too-large",
+        FailureClass::WrongResultType => "wrong-result-type",
         FailureClass::UnknownMetricKind => "unknown-metric-kind",
+        FailureClass::Internal => "internal",
     }
 }
 

@@ -154,11 +154,11 @@ reasons! {
     SOURCE_TIMEOUT = "SourceTimeout", CANNOT_DECIDE, "Make the query cheaper (a recording rule), or the interval longer.";
     /// Prometheus refuses the operator's credentials.
     SOURCE_UNAUTHORIZED = "SourceUnauthorized", CANNOT_DECIDE, "Renew the token or certificate the operator is given.";
-    /// Prometheus is overloaded or shutting down.
+    /// Prometheus is overloaded or shutting down. A Retry-After of its is kept, for five minutes at most.
     SOURCE_UNAVAILABLE = "SourceUnavailable", CANNOT_DECIDE, "Look at Prometheus, or at the proxy before it.";
     /// Prometheus, or a proxy before it, answered with an HTTP error.
     SOURCE_HTTP_ERROR = "SourceHTTPError", CANNOT_DECIDE, "Look at the status in the message; --prometheus-url may be wrong.";
-    /// The query is not valid PromQL, or beyond the bounds of the operator.
+    /// The query is not valid PromQL, or beyond the bounds of the operator; the message says which.
     QUERY_REFUSED = "QueryRefused", CANNOT_DECIDE, "Correct the query; try it in Prometheus first.";
     /// The query failed while it ran, such as a join with several matches.
     QUERY_FAILED = "QueryFailed", CANNOT_DECIDE, "Try the query in Prometheus; its own message says what fails.";
@@ -166,6 +166,12 @@ reasons! {
     ANSWER_MALFORMED = "AnswerMalformed", CANNOT_DECIDE, "Look at --prometheus-url and at what stands before Prometheus.";
     /// The answer is larger than the operator accepts.
     ANSWER_TOO_LARGE = "AnswerTooLarge", CANNOT_DECIDE, "Aggregate in the query: one series is needed.";
+    /// The query answers with a histogram, a string or a range, not with a number.
+    WRONG_RESULT_TYPE = "WrongResultType", CANNOT_DECIDE,
+        "Make a number of it: histogram_count, histogram_sum or histogram_quantile; a function such as rate around a range.";
+    /// The query can be read, but the check of the age and coverage of its series, without which no size changes, failed.
+    PROBE_FAILED = "ProbeFailed", CANNOT_DECIDE,
+        "The message says how. If there is no answer in time, make the selectors cheaper (a recording rule with lookBackSeconds), or the interval longer.";
     /// The query answers with no series.
     METRIC_MISSING = "MetricMissing", CANNOT_DECIDE,
         "Look at the labels in the query and whether the target is scraped; if no series means no load, set whenMissing: Zero.";

@@ -60,14 +60,14 @@ fn r4_a_scalar_is_a_value() {
 }
 
 #[test]
-fn strings_ranges_and_native_histograms_are_bad_queries() {
+fn strings_ranges_and_native_histograms_are_no_fault_of_the_query_but_no_number_either() {
     let string = r#"{"status":"success","data":{"resultType":"string","result":[1,"7"]}}"#;
     let matrix = r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"7"]]}]}}"#;
     let histogram = vector(r#"{"metric":{},"histogram":[1,{"count":"2","sum":"3","buckets":[]}]}"#);
     for body in [string, matrix, &histogram] {
         assert_eq!(
             reading(body),
-            Reading::Failed(Failure::of(FailureClass::BadQuery)),
+            Reading::Failed(Failure::of(FailureClass::WrongResultType)),
             "{body}"
         );
     }
@@ -105,9 +105,20 @@ fn r3_a_warning_beside_advice_still_counts() {
     assert!(answer(&body).warned);
 }
 
+/// What a cluster of `VictoriaMetrics` answers while some of its storage nodes are away.
+#[test]
+fn r3_an_answer_that_calls_itself_partial_is_partial() {
+    let partial = |is: &str| vector(SEVEN).replace(r#""status""#, &format!(r#""isPartial":{is},"status""#));
+    let cause = PartialCause::Warning;
+    let value = Quantity::from_units(7);
+    assert_eq!(reading(&partial("true")), Reading::Partial { value, cause });
+    assert_eq!(reading(&partial("false")), fresh(7));
+    assert_eq!(reading(&partial("null")), fresh(7));
+}
+
 #[test]
 fn unknown_fields_and_nulls_are_passed_over() {
-    let body = r#"{"status":"success","isPartial":false,"warnings":null,"infos":null,"data":{"resultType":"vector","stats":{},
+    let body = r#"{"status":"success","warnings":null,"infos":null,"data":{"resultType":"vector","stats":{},
         "result":[{"metric":{},"value":[1,"7"],"group":1}]}}"#;
     assert_eq!(reading(body), fresh(7));
 }
@@ -131,10 +142,7 @@ fn what_is_not_prometheus_json_is_malformed() {
         r#"{"status":"success","data":{"resultType":"scalar","result":"7"}}"#,
     ];
     for body in bodies {
-        let failure = Failure {
-            class: FailureClass::MalformedAnswer,
-            status: Some(200),
-        };
+        let failure = Failure::of(FailureClass::MalformedAnswer).with_status(200);
         assert_eq!(parse(200, body.as_bytes()), Err(failure), "{body}");
     }
 }
@@ -160,10 +168,7 @@ fn errors_that_the_source_explains_have_the_class_of_their_type() {
     ];
     for (status, error_type, class) in table {
         let body = format!(r#"{{"status":"error","errorType":"{error_type}","error":"secret detail"}}"#);
-        let failure = Failure {
-            class,
-            status: Some(status),
-        };
+        let failure = Failure::of(class).with_status(status);
         assert_eq!(parse(status, body.as_bytes()), Err(failure), "{status} {error_type}");
     }
 }
@@ -188,10 +193,7 @@ fn errors_without_an_explanation_have_the_class_of_their_status() {
         for body in ["<html>nginx</html>", "", &vector(SEVEN)] {
             assert_eq!(
                 parse(status, body.as_bytes()),
-                Err(Failure {
-                    class,
-                    status: Some(status)
-                }),
+                Err(Failure::of(class).with_status(status)),
                 "{status} {body}"
             );
         }
@@ -226,9 +228,6 @@ proptest! {
 #[test]
 fn deeply_nested_json_is_malformed_and_harmless() {
     let body = "[".repeat(1 << 20);
-    let failure = Failure {
-        class: FailureClass::MalformedAnswer,
-        status: Some(200),
-    };
+    let failure = Failure::of(FailureClass::MalformedAnswer).with_status(200);
     assert_eq!(parse(200, body.as_bytes()), Err(failure));
 }

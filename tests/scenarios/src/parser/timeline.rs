@@ -9,7 +9,7 @@ use crate::scenario::{Answers, At, Event, Happening, Mode, Next, Readiness, Roll
 use crate::time;
 
 /// All failures, for their words.
-const FAILURES: [FailureClass; 11] = [
+const FAILURES: [FailureClass; 13] = [
     FailureClass::SourceNotConfigured,
     FailureClass::Unreachable,
     FailureClass::Timeout,
@@ -20,7 +20,9 @@ const FAILURES: [FailureClass; 11] = [
     FailureClass::HttpStatus,
     FailureClass::MalformedAnswer,
     FailureClass::AnswerTooLarge,
+    FailureClass::WrongResultType,
     FailureClass::UnknownMetricKind,
+    FailureClass::Internal,
 ];
 
 /// An `event`.

@@ -161,10 +161,7 @@ fn a_growth_is_told_with_its_numbers_and_stays_readable_afterwards() {
 #[test]
 fn a_metric_that_blocks_shrinking_is_named_with_its_time() {
     let mut subject = subject(&json!({}));
-    let reading = Reading::Failed(Failure {
-        class: FailureClass::Unavailable,
-        status: Some(503),
-    });
+    let reading = Reading::Failed(Failure::of(FailureClass::Unavailable).with_status(503));
     let acted = Acted::Held(decided(&mut subject, reading, at(1)));
     let status = after(&subject, &acted, at(1));
     assert_eq!(reason_of(&status, "Ready"), pair("False", "SourceUnavailable"));
@@ -174,7 +171,10 @@ fn a_metric_that_blocks_shrinking_is_named_with_its_time() {
     );
     let metric = &status.current_metrics[0];
     assert_eq!(metric.reading, "Failed");
-    assert_eq!(metric.reason.as_deref(), Some("cannot be read: unavailable (HTTP 503)"));
+    assert_eq!(
+        metric.reason.as_deref(),
+        Some("cannot be read: the source is overloaded or shutting down (HTTP 503)")
+    );
     assert_eq!(metric.since, Some(time(at(1))));
     assert_eq!(status.targets.as_deref(), Some("<Failed>/100 (avg)"));
 }
