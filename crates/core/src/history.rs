@@ -53,6 +53,22 @@ pub enum Gap {
     LocksUntil(Timestamp),
 }
 
+/// What there is to go on with after a start or a change of leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored<'a> {
+    /// A new object: it has no memory, and none is missing.
+    Nothing,
+    /// `status.history` and `status.lastReplicas`.
+    Memory {
+        /// The text.
+        text: &'a str,
+        /// The count.
+        last_replicas: Option<Replicas>,
+    },
+    /// There was a memory, and it cannot be read.
+    Lost,
+}
+
 /// Whether evaluations may have been missed between the stored history and now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Continuity {
@@ -65,37 +81,57 @@ pub enum Continuity {
 impl History {
     /// The memory to go on with after a start or a change of leader.
     ///
-    /// Nothing stored is a new object, not an uncertain one. `last_replicas` is `status.lastReplicas`.
-    pub fn resume(
-        stored: Option<&str>,
-        last_replicas: Option<Replicas>,
-        continuity: Continuity,
-        now: Timestamp,
-    ) -> Self {
-        let Some(text) = stored else {
-            return Self::default();
+    /// `now` is the clock's; where a time stored is later by no more than `allowed_skew`, deciding goes on from that time
+    /// ([`History::not_before`]). Later still, whoever stored it had a clock that was wrong, and none of the times stored
+    /// can be trusted (R17).
+    pub fn resume(stored: Stored<'_>, continuity: Continuity, now: Timestamp, allowed_skew: SignedDuration) -> Self {
+        let (decoded, last_replicas) = match stored {
+            Stored::Nothing => return Self::default(),
+            Stored::Memory { text, last_replicas } => (Self::decode(text).ok(), last_replicas),
+            Stored::Lost => (None, None),
         };
-        let (mut history, continuity) = match Self::decode(text) {
-            Ok(history) => (history, continuity),
-            Err(_) => (
-                Self {
-                    acting: true,
-                    ..Self::default()
-                },
-                Continuity::Broken,
-            ),
-        };
+        let mut complete = continuity == Continuity::Unbroken && decoded.is_some();
+        let mut history = decoded.unwrap_or(Self {
+            acting: true,
+            ..Self::default()
+        });
         history.last_replicas = last_replicas;
+        if history.not_before(now).duration_since(now) > allowed_skew {
+            history.distrust_times(now);
+            complete = false;
+        }
         history.shrink.extend_open_to(now);
         history.growth.extend_open_to(now);
-        if continuity == Continuity::Broken {
+        if !complete {
             history.uncertain_since = Some(now);
             history.refill = true;
         }
         history
     }
 
-    /// The newest time stored: the clock may not be behind it (R17).
+    /// The time to decide at: the clock's, but never behind what is stored (R17).
+    pub fn not_before(&self, now: Timestamp) -> Timestamp {
+        self.newest_time().map_or(now, |newest| newest.max(now))
+    }
+
+    /// Nothing stored lies in the future. When the size changed is not known any more: just now, for all we know, so that
+    /// every cooldown and every budget starts anew.
+    fn distrust_times(&mut self, now: Timestamp) {
+        self.shrink.cut_at(now);
+        self.growth.cut_at(now);
+        self.changes.forget_all(now);
+        self.unread_since = self.unread_since.map(|since| since.min(now));
+        for since in self.not_fresh_since.values_mut() {
+            *since = now.min(*since);
+        }
+        for gap in self.gaps.values_mut() {
+            if let Gap::Since(since) = gap {
+                *since = now.min(*since);
+            }
+        }
+    }
+
+    /// The newest time stored.
     pub fn newest_time(&self) -> Option<Timestamp> {
         let gaps = self.gaps.values().map(|gap| match gap {
             Gap::Since(at) => *at,

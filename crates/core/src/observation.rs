@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Reading, Replicas};
+use crate::{Reading, Replicas, Seconds};
 
 /// Everything one decision may depend on, apart from the policy and the memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,11 +46,17 @@ pub enum Rollout {
     },
 }
 
+/// How far the clocks of operator and API server may be apart: one interval, and at least five seconds, for a `Date`
+/// header has whole seconds and took a while to come (R17).
+pub fn allowed_skew(interval: Seconds) -> SignedDuration {
+    interval.duration().max(SignedDuration::from_secs(5))
+}
+
 /// Whether a decision will be carried out, which decides what memory means (R14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// Mode Active, sole writer.
     Acts,
-    /// Mode `DryRun`, or another writer has precedence: decided and reported only.
+    /// Mode `DryRun`: decided and reported only.
     Reports,
 }

@@ -7,6 +7,8 @@ use autoscaler_api::parse::Parsed;
 use autoscaler_api::{
     Metric, MetricAutoscaler, MetricAutoscalerStatus, Mode, SpecError, WhenMissing, WhenNan, convert,
 };
+use autoscaler_core::history::Stored;
+use autoscaler_core::observation::allowed_skew;
 use autoscaler_core::{Continuity, History, Policy, Replicas, Seconds};
 use autoscaler_promql::PlannedQuery;
 use jiff::{SignedDuration, Timestamp};
@@ -206,15 +208,18 @@ impl Subject {
             .parsed
             .as_ref()
             .is_ok_and(|parsed| parsed.status_error.is_some());
-        let stored = if lost {
-            Some("unreadable")
-        } else {
-            written.history.as_deref()
+        let stored = match &written.history {
+            _ if lost => Stored::Lost,
+            Some(text) => Stored::Memory {
+                text,
+                last_replicas: written.last_replicas.map(Replicas::from),
+            },
+            None => Stored::Nothing,
         };
-        let last_replicas = written.last_replicas.map(Replicas::from);
+        let prepared = prepare(&snapshot, min_interval);
         Self {
-            prepared: prepare(&snapshot, min_interval),
-            history: History::resume(stored, last_replicas, continuity, now),
+            history: History::resume(stored, continuity, now, skew_allowed(&prepared)),
+            prepared,
             target_uid: written.target_uid.clone(),
             told: written.conditions.clone(),
             resource_version: snapshot.resource_version.clone(),
@@ -277,7 +282,11 @@ impl Subject {
     /// all (R16).
     pub fn distrust_memory(&mut self, present: &Snapshot, now: Timestamp) {
         let held = self.history.encode();
-        self.history = History::resume(Some(&held), self.history.last_replicas, Continuity::Broken, now);
+        let stored = Stored::Memory {
+            text: &held,
+            last_replicas: self.history.last_replicas,
+        };
+        self.history = History::resume(stored, Continuity::Broken, now, skew_allowed(&self.prepared));
         self.written = present.status().cloned().unwrap_or_default();
     }
 
@@ -295,6 +304,14 @@ impl Subject {
             .map_or(Mode::Paused, |autoscaler| autoscaler.spec.mode);
         EffectiveMode::of(mode, most)
     }
+}
+
+/// How far a stored time may be ahead of our clock (R17).
+fn skew_allowed(prepared: &Result<Prepared, SpecError>) -> SignedDuration {
+    let interval = prepared
+        .as_ref()
+        .map_or(Seconds::ZERO, |prepared| prepared.policy.interval);
+    allowed_skew(interval)
 }
 
 fn prepare(snapshot: &Snapshot, min_interval: Duration) -> Result<Prepared, SpecError> {

@@ -1,7 +1,8 @@
 //! What the operator does around the core, in its order: observe, decide, probe and decide again, act, write status
 //! (`crates/operator/src/reconcile`). Everything else of it is left to the suites that run it.
 
-use autoscaler_core::history::Runs;
+use autoscaler_core::history::{Runs, Stored};
+use autoscaler_core::observation::allowed_skew;
 use autoscaler_core::{
     Change, ChangeCause, Continuity, Decision, Evidence, Failure, FailureClass, History, MetricReading, Observation,
     PartialCause, Reading, Replicas, Standing, WhenMissing, WhenNan, decide, explain,
@@ -16,9 +17,6 @@ use crate::series::{Selector, Series};
 use crate::time;
 use crate::world::{Status, World};
 
-/// Clock skew that is always tolerated (R17).
-const SKEW_ALLOWED: SignedDuration = SignedDuration::from_secs(5);
-
 /// One process of the operator, from its start to its end.
 pub(crate) struct Operator {
     form: Form,
@@ -26,6 +24,8 @@ pub(crate) struct Operator {
     target_uid: Option<u32>,
     /// The last status has been accepted, or says nothing new.
     pub(crate) flushed: bool,
+    /// How far its clock is ahead.
+    clock: SignedDuration,
     /// Since when the source has answered without a gap (R4).
     answering_since: Option<SignedDuration>,
 }
@@ -42,14 +42,20 @@ pub(crate) struct Outcome {
 
 impl Operator {
     /// A process takes the object up with what its status remembers.
-    pub(crate) fn resume(form: Form, status: Option<&Status>, continuity: Continuity, now: SignedDuration) -> Self {
-        let stored = status.map(|status| status.history.as_str());
-        let last_replicas = status.and_then(|status| status.last_replicas);
+    pub(crate) fn resume(form: Form, world: &World<'_>, continuity: Continuity, now: SignedDuration) -> Self {
+        let status = world.object.status.as_ref();
+        let stored = status.map_or(Stored::Nothing, |status| Stored::Memory {
+            text: &status.history,
+            last_replicas: status.last_replicas,
+        });
+        let clock = world.clock;
+        let allowed = allowed_skew(world.object.spec.interval);
         Self {
             form,
-            history: History::resume(stored, last_replicas, continuity, time::timestamp(now)),
+            history: History::resume(stored, continuity, time::timestamp(now + clock), allowed),
             target_uid: status.map(|status| status.target_uid),
             flushed: true,
+            clock,
             answering_since: None,
         }
     }
@@ -97,7 +103,7 @@ impl Operator {
     }
 
     fn is_contended(&self, now: SignedDuration) -> bool {
-        self.history.changes.contention(time::timestamp(now)).is_some()
+        self.history.changes.contention(self.clock(now)).is_some()
     }
 
     fn stay_out(&mut self, replicas: Replicas) -> Outcome {
@@ -106,11 +112,14 @@ impl Operator {
         Outcome::blocked(replicas, reasons::CONTENDED)
     }
 
+    /// What its clock says, never behind what is stored (R17).
+    fn clock(&self, now: SignedDuration) -> Timestamp {
+        self.history.not_before(time::timestamp(now + self.clock))
+    }
+
     fn decide(&mut self, world: &World<'_>, now: SignedDuration) -> Decision {
         let policy = world.object.spec.policy();
-        // The clock is never behind what is stored (R17).
-        let newest = self.history.newest_time().unwrap_or(Timestamp::MIN);
-        let at = time::timestamp(now).max(newest);
+        let at = self.clock(now);
         let mut observation = self.observe(world, now);
         let decision = decide(&policy, &observation, &self.history, at);
         if !decision.needs_probe {
@@ -135,6 +144,7 @@ impl Operator {
 
     fn observe(&mut self, world: &World<'_>, now: SignedDuration) -> Observation {
         let spec = &world.object.spec;
+        let skew = world.skew + self.clock;
         let readings = spec.metrics.iter().map(|metric| MetricReading {
             name: metric.policy.name.clone(),
             reading: self.read(metric, world, now),
@@ -144,7 +154,7 @@ impl Operator {
             ready: world.target.ready(now),
             rollout: world.target.rollout(),
             readings: readings.collect(),
-            clock_skew: (world.skew.abs() > spec.interval.duration().max(SKEW_ALLOWED)).then_some(world.skew),
+            clock_skew: (skew.abs() > allowed_skew(spec.interval)).then_some(skew),
             standing: match world.object.mode {
                 Mode::Active => Standing::Acts,
                 Mode::DryRun | Mode::Paused => Standing::Reports,
@@ -213,7 +223,11 @@ fn through_text(history: &History) -> History {
     let text = history.encode();
     let until = |runs: &Runs| {
         let end = runs.as_slice().last().map_or(Timestamp::MIN, |open| open.last);
-        History::resume(Some(&text), history.last_replicas, Continuity::Unbroken, end)
+        let stored = Stored::Memory {
+            text: &text,
+            last_replicas: history.last_replicas,
+        };
+        History::resume(stored, Continuity::Unbroken, end, SignedDuration::MAX)
     };
     let mut back = until(&history.shrink);
     back.growth = until(&history.growth).growth;

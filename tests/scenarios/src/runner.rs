@@ -52,11 +52,11 @@ impl fmt::Display for Mismatch {
 pub fn run(scenario: &Scenario, form: Form) -> Vec<Mismatch> {
     let mut run = Run {
         world: World::new(scenario),
-        operator: Operator::resume(form, None, Continuity::Unbroken, SignedDuration::ZERO),
+        operator: Operator::resume(form, &World::new(scenario), Continuity::Unbroken, SignedDuration::ZERO),
         form,
         interval: scenario.spec.interval.duration(),
         due: SignedDuration::ZERO,
-        starts: None,
+        starts: Some(Continuity::Unbroken),
     };
     let mut mismatches = Vec::new();
     for entry in &scenario.timeline {
@@ -103,6 +103,7 @@ impl Run<'_> {
             | Happening::Rollout(_)
             | Happening::Source { .. }
             | Happening::Skew(_)
+            | Happening::Clock(_)
             | Happening::Status { .. } => {}
         }
     }
@@ -141,7 +142,7 @@ impl Run<'_> {
     fn evaluate(&mut self) -> Outcome {
         let now = self.due;
         if let Some(continuity) = self.starts.take() {
-            self.operator = Operator::resume(self.form, self.world.object.status.as_ref(), continuity, now);
+            self.operator = Operator::resume(self.form, &self.world, continuity, now);
         }
         let beats = now.as_secs() / self.interval.as_secs() + 1;
         self.due = SignedDuration::from_secs(beats * self.interval.as_secs());

@@ -114,6 +114,8 @@ pub enum Happening {
     },
     /// The clocks of operator and API server are so far apart.
     Skew(SignedDuration),
+    /// The clock of the node where the operator starts next is so far ahead.
+    Clock(SignedDuration),
     /// The mode is edited.
     Mode(Mode),
     /// A setting of the policy is edited.

@@ -19,6 +19,8 @@ pub(crate) struct World<'a> {
     pub(crate) target: Target,
     /// How far the clocks of operator and API server are apart.
     pub(crate) skew: SignedDuration,
+    /// How far the clock of the node where the operator starts next is ahead.
+    pub(crate) clock: SignedDuration,
     source: Answers,
     source_of: BTreeMap<String, Answers>,
 }
@@ -61,6 +63,7 @@ impl<'a> World<'a> {
             },
             target: Target::new(Replicas::ZERO, SignedDuration::ZERO, 1),
             skew: SignedDuration::ZERO,
+            clock: SignedDuration::ZERO,
             source: Answers::Well,
             source_of: BTreeMap::new(),
         }
@@ -83,6 +86,7 @@ impl<'a> World<'a> {
                 self.source = *answers;
             }
             Happening::Skew(skew) => self.skew = *skew,
+            Happening::Clock(ahead) => self.clock = *ahead,
             Happening::Mode(mode) => self.object.mode = *mode,
             Happening::Policy(setting) => self.object.spec.set(setting.clone()),
             Happening::Status { accepted } => self.object.accepts_status = *accepted,

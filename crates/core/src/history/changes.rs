@@ -47,7 +47,7 @@ pub struct Contention {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
     changes: Vec<Change>,
-    /// The newest of those that did not fit: a policy whose period reaches back to it allows nothing.
+    /// The newest of those that are not kept: a policy whose period reaches back to it allows nothing.
     forgotten: Option<Timestamp>,
 }
 
@@ -103,16 +103,23 @@ impl Changes {
 
     /// The last change, whatever its direction.
     pub fn last(&self) -> Option<Timestamp> {
-        self.changes.last().map(|change| change.at)
+        self.changes.last().map(|change| change.at).or(self.forgotten)
     }
 
-    /// The last growth.
+    /// The last growth, or what may have been one.
     pub fn last_growth(&self) -> Option<Timestamp> {
         self.changes
             .iter()
             .rev()
             .find(|change| change.direction() == Some(Direction::Up))
             .map(|change| change.at)
+            .or(self.forgotten)
+    }
+
+    /// It is not known any more when the size changed: up to now.
+    pub(super) fn forget_all(&mut self, now: Timestamp) {
+        self.changes.clear();
+        self.forgotten = Some(now);
     }
 
     /// The largest count since `since`, given the present one.

@@ -3,11 +3,11 @@
 //! ```text
 //! 1                      version
 //! acting                 the last decision was one to be carried out
-//! d3@17953487735000+     shrink window: recommendation 3 from that time on (the open run)
+//! d3@1795348773500+      shrink window: recommendation 3 from that time on (the open run)
 //! d3-5@1795348770000+600 shrink window: 3 to 5, for 600 ms
 //! u4@1795348773500+      growth window, likewise
 //! c2>3@1795348773500o    a change of ours (o), somebody else's (f), or the start of acting (a)
-//! x@1795348773500        changes up to then did not fit
+//! x@1795348773500        changes up to then are not kept: they did not fit, or their times were not to be trusted
 //! n@1795348773500        no metric readable since
 //! h@1795348773500        memory incomplete since
 //! b@1795348773500=rate   metric `rate` not Fresh since

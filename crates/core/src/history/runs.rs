@@ -91,6 +91,14 @@ impl Runs {
         }
     }
 
+    /// No time of it is later than `now`.
+    pub(super) fn cut_at(&mut self, now: Timestamp) {
+        for run in &mut self.0 {
+            run.first = run.first.min(now);
+            run.last = run.last.min(now);
+        }
+    }
+
     fn live(&self, now: Timestamp, window: Seconds) -> impl Iterator<Item = &Run> {
         let window = window.duration();
         self.0.iter().filter(move |run| is_live(run, now, window))

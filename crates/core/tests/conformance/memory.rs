@@ -1,10 +1,11 @@
 //! Rows of our own: where memory makes the difference, and what others do to the count.
 
+use autoscaler_core::history::Stored;
 use autoscaler_core::{
     Change, ChangeCause, Continuity, Evidence, Failure, FailureClass, History, Quantity, Reading, Replicas, Rollout,
     ScalingRules, decide,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::row::{Row, at, free, judge};
 
@@ -149,8 +150,12 @@ fn after_a_handover_growth_comes_when_it_would_have() {
     story.total(Some(9));
     while story.now < 60 {
         assert_eq!(story.evaluate(), 3);
-        let (text, last) = (story.row.history.encode(), story.row.history.last_replicas);
-        story.row.history = History::resume(Some(&text), last, Continuity::Unbroken, story.now());
+        let (text, last_replicas) = (story.row.history.encode(), story.row.history.last_replicas);
+        let stored = Stored::Memory {
+            text: &text,
+            last_replicas,
+        };
+        story.row.history = History::resume(stored, Continuity::Unbroken, story.now(), SignedDuration::ZERO);
     }
     assert_eq!(story.evaluate(), 9);
 }

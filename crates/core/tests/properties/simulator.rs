@@ -4,6 +4,8 @@
 //! after each of these; its status may be refused; it may hand over. All of it happens to one target, and the witness
 //! sees all of it: so each decision of the operator can be held against what is known in truth.
 
+use autoscaler_core::history::Stored;
+use autoscaler_core::observation::allowed_skew;
 use autoscaler_core::{Change, ChangeCause, Continuity, Decision, History, Policy, Replicas, decide};
 use jiff::{SignedDuration, Timestamp};
 
@@ -189,8 +191,13 @@ impl Simulator {
     }
 
     fn resumed(&self, continuity: Continuity, now: Timestamp) -> History {
-        let text = self.accepted.as_ref().map(|(text, _)| text.as_str());
-        let last = self.accepted.as_ref().and_then(|(_, last)| *last);
-        History::resume(text, last, continuity, now)
+        let stored = match &self.accepted {
+            Some((text, last_replicas)) => Stored::Memory {
+                text,
+                last_replicas: *last_replicas,
+            },
+            None => Stored::Nothing,
+        };
+        History::resume(stored, continuity, now, allowed_skew(self.policy.interval))
     }
 }

@@ -1,8 +1,8 @@
 //! R13: the stored form is the memory. What is decided from the text is what would have been decided without it.
 
-use autoscaler_core::history::Runs;
+use autoscaler_core::history::{Runs, Stored};
 use autoscaler_core::{Continuity, Direction, History, Replicas, decide};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::generators::{any_past, any_policy, any_reading, any_sight, cases};
@@ -23,7 +23,8 @@ proptest! {
         let Some(last) = past.last_evaluation() else { return Ok(()) };
         let text = present.history.encode();
         let known = present.history.last_replicas;
-        let read = History::resume(Some(&text), known, Continuity::Unbroken, last);
+        let stored = Stored::Memory { text: &text, last_replicas: known };
+        let read = History::resume(stored, Continuity::Unbroken, last, SignedDuration::ZERO);
         let seen = sight.of(&policy, present.replicas);
         let decided = decide(&policy, &seen, &present.history, present.now);
         let from_text = decide(&policy, &seen, &read, present.now);

@@ -1,6 +1,7 @@
 //! What happens, and what is expected.
 
 use autoscaler_core::{FailureClass, Replicas};
+use jiff::SignedDuration;
 
 use super::line::{Line, Words, whole};
 use super::{Found, ParseError, Statement, policy, promql};
@@ -43,7 +44,8 @@ pub(super) fn event(statement: Statement<'_>) -> Result<Event, ParseError> {
         ("ready", ready),
         ("rollout", rollout),
         ("source", source),
-        ("skew", skew),
+        ("skew", |words| signed(words).map(Happening::Skew)),
+        ("clock", |words| signed(words).map(Happening::Clock)),
         ("mode", mode),
         ("policy", edit),
         ("status", status),
@@ -60,7 +62,7 @@ fn ready(words: &mut Words<'_>) -> Result<Happening, ParseError> {
     }
     let readiness = words.read("a count, unknown, at-once or after", |word| match word {
         "unknown" => Some(Readiness::Unknown),
-        "at-once" => Some(Readiness::After(jiff::SignedDuration::ZERO)),
+        "at-once" => Some(Readiness::After(SignedDuration::ZERO)),
         word => whole(word).map(|count| Readiness::Fixed(Replicas::new(count))),
     })?;
     Ok(Happening::Ready(readiness))
@@ -100,13 +102,11 @@ fn source(words: &mut Words<'_>) -> Result<Happening, ParseError> {
     Ok(Happening::Source { answers, metric })
 }
 
-fn skew(words: &mut Words<'_>) -> Result<Happening, ParseError> {
-    words
-        .read("a duration such as 20s or -20s", |word| match word.strip_prefix('-') {
-            Some(behind) => time::parse(behind).map(|skew| -skew),
-            None => time::parse(word),
-        })
-        .map(Happening::Skew)
+fn signed(words: &mut Words<'_>) -> Result<SignedDuration, ParseError> {
+    words.read("a duration such as 20s or -20s", |word| match word.strip_prefix('-') {
+        Some(behind) => time::parse(behind).map(|skew| -skew),
+        None => time::parse(word),
+    })
 }
 
 fn mode(words: &mut Words<'_>) -> Result<Happening, ParseError> {

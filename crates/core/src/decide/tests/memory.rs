@@ -1,11 +1,19 @@
+use jiff::{SignedDuration, Timestamp};
+
 use super::fixtures::*;
 use crate::decision::LimitCause;
+use crate::history::Stored;
 use crate::*;
 
 fn windowed() -> Policy {
     let mut policy = policy();
     policy.scale_down.window = Seconds::new(300);
     policy
+}
+
+fn resumed(text: &str, last_replicas: Option<Replicas>, continuity: Continuity, now: Timestamp) -> History {
+    let stored = Stored::Memory { text, last_replicas };
+    History::resume(stored, continuity, now, SignedDuration::from_secs(15))
 }
 
 #[test]
@@ -88,7 +96,7 @@ fn r15_a_change_that_was_never_written_down_is_a_change_made_now() {
     let mut policy = policy();
     policy.cooldown.down = Seconds::new(60);
     let stored = settled(3).encode();
-    let history = History::resume(Some(&stored), Some(Replicas::new(3)), Continuity::Unbroken, at(0));
+    let history = resumed(&stored, Some(Replicas::new(3)), Continuity::Unbroken, at(0));
     let decision = decide(&policy, &observe(6, fresh("100")), &history, at(1));
     assert_eq!(decision.desired.get(), 6);
     assert_eq!(decision.history.changes.as_slice()[0].at, at(1));
@@ -101,7 +109,7 @@ fn r16_after_an_unbroken_handover_the_window_ends_when_it_would_have() {
     run.step(0, fresh("600"));
     run.step(60, fresh("200"));
     let stored = run.history.encode();
-    let history = History::resume(Some(&stored), run.history.last_replicas, Continuity::Unbroken, at(70));
+    let history = resumed(&stored, run.history.last_replicas, Continuity::Unbroken, at(70));
     assert_eq!(
         decide(&policy, &observe(6, fresh("200")), &history, at(299))
             .desired
@@ -123,7 +131,7 @@ fn r16_after_a_broken_one_it_starts_anew_and_says_so() {
     run.step(0, fresh("600"));
     run.step(60, fresh("200"));
     let stored = run.history.encode();
-    let history = History::resume(Some(&stored), run.history.last_replicas, Continuity::Broken, at(200));
+    let history = resumed(&stored, run.history.last_replicas, Continuity::Broken, at(200));
     let held = decide(&policy, &observe(6, fresh("200")), &history, at(200));
     assert_eq!(held.desired.get(), 6);
     assert!(matches!(
@@ -150,7 +158,7 @@ fn r16_what_was_missed_may_have_been_lower_than_the_present_count() {
     policy.bounds = Bounds::new(Replicas::new(1), Replicas::new(20)).unwrap();
     policy.scale_up.window = Seconds::new(300);
     let stored = settled(14).encode();
-    let history = History::resume(Some(&stored), Some(Replicas::new(14)), Continuity::Broken, at(0));
+    let history = resumed(&stored, Some(Replicas::new(14)), Continuity::Broken, at(0));
     let first = decide(&policy, &observe(14, fresh("1400")), &history, at(0));
     // Somebody sets one replica. Had two been recommended while we were away, two would be too early now.
     let mut second = decide(&policy, &observe(1, fresh("300")), &first.history, at(15));
@@ -166,31 +174,80 @@ fn r16_after_an_interruption_a_query_that_cannot_be_probed_may_have_had_a_gap() 
         evidence: Evidence::Unprobeable,
     };
     let stored = settled(5).encode();
-    let resumed = |continuity| History::resume(Some(&stored), Some(Replicas::new(5)), continuity, at(0));
+    let after = |continuity| resumed(&stored, Some(Replicas::new(5)), continuity, at(0));
     let count = |history: &History, reading: Reading, second| {
         let decision = decide(&policy(), &observe(5, reading), history, at(second));
         (decision.desired.get(), decision.history)
     };
     // The look-back is 60 s.
-    let (held, history) = count(&resumed(Continuity::Broken), unprobeable.clone(), 0);
+    let (held, history) = count(&after(Continuity::Broken), unprobeable.clone(), 0);
     assert_eq!(held, 5);
     assert_eq!(count(&history, unprobeable.clone(), 59).0, 5);
     assert_eq!(count(&history, unprobeable.clone(), 60).0, 1);
     // What is probed tells by itself, and after a handover nothing was missed.
-    assert_eq!(count(&resumed(Continuity::Broken), fresh("100"), 0).0, 1);
-    assert_eq!(count(&resumed(Continuity::Unbroken), unprobeable, 0).0, 1);
+    assert_eq!(count(&after(Continuity::Broken), fresh("100"), 0).0, 1);
+    assert_eq!(count(&after(Continuity::Unbroken), unprobeable, 0).0, 1);
 }
 
 #[test]
 fn r16_a_text_that_cannot_be_read_is_lost_memory_not_an_empty_one() {
     let policy = windowed();
-    let history = History::resume(Some("9 who knows"), Some(Replicas::new(6)), Continuity::Unbroken, at(0));
+    let history = resumed("9 who knows", Some(Replicas::new(6)), Continuity::Unbroken, at(0));
     assert_eq!(
         decide(&policy, &observe(6, fresh("200")), &history, at(0))
             .desired
             .get(),
         6
     );
+}
+
+#[test]
+fn r17_a_stored_time_a_little_ahead_is_the_time_to_decide_at() {
+    let mut run = Run::new(windowed(), 6);
+    run.step(15, fresh("600"));
+    let stored = run.history.encode();
+    let history = resumed(&stored, Some(Replicas::new(6)), Continuity::Unbroken, at(0));
+    assert_eq!(
+        (history.not_before(at(0)), history.not_before(at(16))),
+        (at(15), at(16))
+    );
+    assert_eq!(history.encode(), stored);
+}
+
+#[test]
+fn r17_stored_times_further_ahead_are_not_trusted() {
+    let text = "1 acting d2@1795351600000+600 d3-5@1795351700000+ u4@1795348000000+ c5>6@1795348000000o                 c6>5@1795351700000o n@1795351600000 b@1795351600000=load g@1795351600000=load";
+    let history = resumed(text, Some(Replicas::new(5)), Continuity::Unbroken, at(10));
+    assert_eq!(history.not_before(at(10)), at(10));
+    // Of what was known when, only that it was before now is left.
+    let now = at(10).as_millisecond();
+    assert_eq!(
+        history.encode(),
+        format!("1 acting d2@{now}+0 d3-5@{now}+ u4@1795348000000+ x@{now} n@{now} h@{now} b@{now}=load g@{now}=load")
+    );
+}
+
+#[test]
+fn r17_after_times_that_cannot_be_trusted_everything_starts_anew() {
+    let mut policy = windowed();
+    policy.cooldown = Cooldown {
+        up: Seconds::new(60),
+        down: Seconds::new(400),
+    };
+    let stored = "1 acting d2@1795351600000+ c1>2@1795351600000o";
+    let history = resumed(stored, Some(Replicas::new(5)), Continuity::Unbroken, at(0));
+    let mut run = Run::new(policy, 5);
+    run.history = history;
+    let held = run.step(0, fresh("100"));
+    assert_eq!(held.desired.get(), 5);
+    assert!(matches!(
+        held.limits().next().unwrap().cause,
+        LimitCause::Window { uncertain: true, .. }
+    ));
+    assert_eq!(run.step(59, fresh("900")).desired.get(), 5);
+    assert_eq!(run.step(1, fresh("500")).desired.get(), 5);
+    assert_eq!(run.step(339, fresh("100")).desired.get(), 5);
+    assert_eq!(run.step(1, fresh("100")).desired.get(), 1);
 }
 
 #[test]

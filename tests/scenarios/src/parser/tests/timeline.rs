@@ -10,7 +10,7 @@ use super::*;
 #[case("event 5", "line 8: expected a duration such as 0s, 90s or 1h30m, found \"5\"")]
 #[case(
     "event 5s explodes",
-    "line 8: expected one of replicas, recreated, ready, rollout, source, skew, mode, policy, status, restart, found \"explodes\""
+    "line 8: expected one of replicas, recreated, ready, rollout, source, skew, clock, mode, policy, status, restart, found \"explodes\""
 )]
 #[case(
     "event 5s ready soon",
@@ -26,6 +26,10 @@ use super::*;
 )]
 #[case(
     "event 5s skew soon",
+    "line 8: expected a duration such as 20s or -20s, found \"soon\""
+)]
+#[case(
+    "event 5s clock soon",
     "line 8: expected a duration such as 20s or -20s, found \"soon\""
 )]
 #[case(
