@@ -51,6 +51,18 @@ test-apiserver: binaries operator ## The operator against real etcd, kube-apiser
 	@# The tests mostly wait: more of them at once than there are cores.
 	$(CARGO) test --locked --package acceptance -- --test-threads 12
 
+##@ Looking for trouble
+
+TARGET ?= quantity
+FUZZ_SECONDS ?= 60
+
+.PHONY: fuzz
+fuzz: toolchain ## Look for inputs that break a parser, guided by coverage (TARGET=quantity|query|answer|history|object)
+	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing: cargo install --locked cargo-fuzz" >&2; exit 1; }
+	@# Without a sanitizer, which would need a nightly compiler: the parsers hold no unsafe code.
+	cargo-fuzz fuzz run --sanitizer none --fuzz-dir tests/fuzz/libfuzzer $(TARGET) tests/fuzz/libfuzzer/corpus/$(TARGET) tests/fuzz/corpus/$(TARGET) \
+		-- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
+
 ##@ Before a commit
 
 .PHONY: fmt

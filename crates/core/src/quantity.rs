@@ -147,15 +147,7 @@ impl Scale {
     fn apply(&self, whole: &str, fraction: &str) -> i128 {
         match *self {
             Self::Decimal(power) => decimal_nanos(whole, fraction, power),
-            // Multiplied before rounding, so that no digit of the fraction is rounded on its own.
-            Self::Binary(bits) => match digits(whole, fraction) {
-                Digits::TooLong if all_zero(whole) => 1,
-                Digits::TooLong => Quantity::MAX.0,
-                Digits::Value { value, decimals } => {
-                    let scaled = value.saturating_mul(1 << bits);
-                    shift_decimal(scaled, 9 - i32::try_from(decimals).unwrap_or(i32::MAX))
-                }
-            },
+            Self::Binary(bits) => binary_nanos(whole, fraction, bits),
         }
         .min(Quantity::MAX.0)
     }
@@ -196,42 +188,29 @@ fn decimal_nanos(whole: &str, fraction: &str, power: i32) -> i128 {
     if length + shift < 1 {
         return 1;
     }
-    if shift >= 0 {
-        let value = trimmed.parse::<i128>().unwrap_or(Quantity::MAX.0);
-        return shift_decimal(value, i32::try_from(shift).unwrap_or(i32::MAX));
+    if let Ok(zeros) = usize::try_from(shift) {
+        // At most thirty digits, so the number fits.
+        let digits = format!("{trimmed}{}", "0".repeat(zeros));
+        return digits.parse().unwrap_or(Quantity::MAX.0);
     }
     // Digits below a nano-unit remain: cut them and round up.
     let keep = usize::try_from(length + shift).unwrap_or(0);
     trimmed[..keep].parse::<i128>().unwrap_or(Quantity::MAX.0) + 1
 }
 
-enum Digits {
-    Value { value: i128, decimals: usize },
-    TooLong,
-}
-
-/// The digits as one integer with an implied decimal point.
-fn digits(whole: &str, fraction: &str) -> Digits {
-    let fraction = fraction.trim_end_matches('0');
-    match [whole, fraction].concat().parse::<i128>() {
-        Ok(value) => Digits::Value {
-            value,
-            decimals: fraction.len(),
-        },
-        Err(_) if whole.is_empty() && fraction.is_empty() => Digits::Value { value: 0, decimals: 0 },
-        Err(_) => Digits::TooLong,
-    }
-}
-
-/// `value * 10^power`, rounded up, saturating.
-fn shift_decimal(value: i128, power: i32) -> i128 {
-    let factor = 10_i128.checked_pow(power.unsigned_abs());
-    match (factor, power >= 0) {
-        (Some(factor), true) => value.saturating_mul(factor),
-        (Some(factor), false) => value.div_euclid(factor) + i128::from(value.rem_euclid(factor) != 0),
-        (None, true) => i128::from(value != 0) * Quantity::MAX.0,
-        (None, false) => i128::from(value != 0),
-    }
+/// Nano-units of `whole.fraction * 2^bits`, rounded up.
+fn binary_nanos(whole: &str, fraction: &str, bits: u32) -> i128 {
+    let scale = NANOS << bits;
+    let units = match whole.trim_start_matches('0') {
+        "" => 0,
+        digits => digits.parse::<i128>().unwrap_or(i128::MAX),
+    };
+    // The fraction times the scale, digit by digit from the right as on paper, so that no length is too long for it.
+    let (carry, rest) = fraction.bytes().rev().fold((0, false), |(carry, rest), digit| {
+        let product = i128::from(digit - b'0') * scale + carry;
+        (product / 10, rest || product % 10 != 0)
+    });
+    units.saturating_mul(scale).saturating_add(carry + i128::from(rest))
 }
 
 impl fmt::Display for Quantity {
