@@ -14,6 +14,7 @@ pub mod decision;
 pub mod explain;
 pub mod history;
 pub mod observation;
+pub mod per_pod;
 pub mod policy;
 pub mod quantity;
 pub mod ratio;

@@ -14,6 +14,8 @@ mod conformance {
     mod index;
     mod limits;
     mod memory;
+    mod per_pod;
+    mod pods;
     mod policies;
     mod row;
     mod several;

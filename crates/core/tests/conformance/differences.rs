@@ -75,6 +75,50 @@ pub(super) const TOPICS: &[Topic] = &[
                 6,
                 5,
             ),
+            row(
+                "A15",
+                "target 50 % of requests, 5 pods: three at 30 % on average, two not ready",
+                2,
+                3,
+            ),
+            row("A16", "the same by the usage of one container", 2, 3),
+            row(
+                "A19",
+                "target 50 % of requests, 5 pods: three at 30 % on average, two in their CPU initialization",
+                2,
+                3,
+            ),
+            row("A20", "the same by the usage of one container", 2, 3),
+            row("K38", "100 per pod, 4 pods, two at 50 and two pending", 1, 2),
+            row(
+                "R10",
+                "100 per pod, 4 pods, two at 20 and two that have just started at 1",
+                1,
+                3,
+            ),
+        ],
+    },
+    Topic {
+        heading: "Pods that are not the target's, or have ended",
+        differences: &[
+            row(
+                "K35",
+                "100 per pod, 2 pods at 100, and a sample of a pod unknown to the target at 700",
+                6,
+                2,
+            ),
+            row(
+                "K40",
+                "2 pods at 200 % of their requests and 2 that have succeeded, target 100 %",
+                2,
+                4,
+            ),
+            row(
+                "F2",
+                "a pod that has succeeded, with a sample: pods that count as measured",
+                1,
+                0,
+            ),
         ],
     },
     Topic {
