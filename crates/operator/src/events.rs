@@ -20,7 +20,7 @@ use kube::{Api, Client};
 use crate::clock::{BootTime, Clock};
 use crate::gate::Gate;
 use crate::metrics::{EventOutcome, Metrics};
-use crate::subject::Snapshot;
+use crate::snapshot::Snapshot;
 
 /// Events an object may have at once.
 const BURST: u32 = 25;

@@ -4,11 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use autoscaler_api::{GROUP, KIND, VERSION};
 use autoscaler_core::Continuity;
 use futures::{StreamExt, TryStreamExt};
-use kube::Api;
-use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use tokio::sync::watch;
@@ -19,8 +17,11 @@ use crate::clock::Clock;
 use crate::context::Context;
 use crate::leader::Handover;
 use crate::pace::Pace;
-use crate::reconcile::observe;
-use crate::subject::{EffectiveMode, Snapshot, Subject};
+use crate::prepared::EffectiveMode;
+use crate::resources;
+use crate::rivals::Contender;
+use crate::snapshot::Snapshot;
+use crate::subject::Subject;
 use crate::worker;
 
 type Key = (String, String);
@@ -94,12 +95,8 @@ impl Fleet {
     /// Looks after all autoscalers until the term ends, then waits for those that are writing. Returns whether every
     /// status was accepted.
     pub async fn run(mut self) -> bool {
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, VERSION, KIND));
-        let client = self.context.client.clone();
-        let api: Api<DynamicObject> = match &self.context.settings.namespace {
-            Some(namespace) => Api::namespaced_with(client, namespace, &resource),
-            None => Api::all_with(client, &resource),
-        };
+        let namespace = self.context.settings.namespace.as_deref();
+        let api = resources::autoscalers(&self.context.client, namespace);
         let mut events = watcher(api, watcher::Config::default()).default_backoff().boxed();
         let stop = self.stop.clone();
         loop {
@@ -178,7 +175,7 @@ impl Fleet {
         });
         match acting {
             Some(autoscaler) => {
-                let contender = observe::contender(snapshot, &autoscaler.spec.scale_target_ref);
+                let contender = Contender::of(snapshot, &autoscaler.spec.scale_target_ref);
                 rivals.enter(&snapshot.namespace, &snapshot.name, contender);
             }
             None => rivals.leave(&snapshot.namespace, &snapshot.name),

@@ -101,13 +101,13 @@ impl Metrics {
     }
 
     /// What one autoscaler shows until the next evaluation.
-    pub fn show(&self, object: ObjectName, gauges: Gauges) {
-        self.objects.show(object, gauges);
+    pub fn show(&self, object: ObjectName, uid: &str, gauges: Gauges) {
+        self.objects.show(object, uid, gauges);
     }
 
-    /// An autoscaler is gone: so are all series that name it.
-    pub fn forget(&self, object: &ObjectName) {
-        self.objects.forget(object);
+    /// An autoscaler is gone: so are all series that name it, unless another one has taken its name.
+    pub fn forget(&self, object: &ObjectName, uid: &str) {
+        self.objects.forget(object, uid);
     }
 
     /// This replica has begun to lead, or has stopped. One that does not lead shows no autoscalers.

@@ -12,7 +12,7 @@ pub mod report;
 use crate::context::Context;
 use crate::metrics::EvaluationOutcome;
 use crate::subject::Subject;
-use act::Acted;
+use act::{Acted, Effect};
 use tokio_util::sync::CancellationToken;
 
 /// How often one evaluation may start over because the target changed under it.
@@ -31,7 +31,10 @@ pub async fn reconcile(context: &Context, subject: &mut Subject, stop: &Cancella
             return EvaluationOutcome::Abandoned;
         };
         match act::act(context, subject, plan).await {
-            Acted::Superseded { .. } if attempt < ATTEMPTS => {}
+            Acted::Decided {
+                effect: Effect::Superseded,
+                ..
+            } if attempt < ATTEMPTS => {}
             acted => return report::report(context, subject, acted).await,
         }
     }

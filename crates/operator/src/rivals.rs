@@ -9,11 +9,13 @@ use std::time::Duration;
 use autoscaler_api::ScaleTargetRef;
 use jiff::Timestamp;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
-use kube::{Api, Client, discovery};
+use kube::{Client, discovery};
 use tokio_util::sync::CancellationToken;
 
 use crate::gate::Gate;
 use crate::mirror::{Listing, Mirror};
+use crate::resources::dynamic;
+use crate::snapshot::Snapshot;
 
 /// KEDA may be installed after us: how often we look.
 const LOOK_FOR_KEDA: Duration = Duration::from_mins(5);
@@ -74,6 +76,15 @@ pub struct Contender {
 }
 
 impl Contender {
+    /// An autoscaler, as one that wants to act on its target.
+    pub fn of(snapshot: &Snapshot, reference: &ScaleTargetRef) -> Self {
+        Self {
+            target: TargetKey::of(reference),
+            created: snapshot.created,
+            uid: snapshot.uid.clone(),
+        }
+    }
+
     fn beats(&self, other: &Self) -> bool {
         (self.created, &self.uid) < (other.created, &other.uid)
     }
@@ -222,13 +233,6 @@ impl Rivals {
         let ours = || self.ours.find(namespace, older).map(Rival::MetricAutoscaler);
         // KEDA owns an HPA of its own making: naming the ScaledObject helps more.
         keda().or(hpa).or_else(ours).map_or(Rivalry::None, Rivalry::Rival)
-    }
-}
-
-fn dynamic(client: &Client, resource: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
-    match namespace {
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
-        None => Api::all_with(client.clone(), resource),
     }
 }
 

@@ -79,20 +79,6 @@ pub enum TargetError {
     },
 }
 
-impl TargetError {
-    /// A short stable name for labels.
-    pub fn category(&self) -> &'static str {
-        match self {
-            Self::NotFound { .. } => "not_found",
-            Self::UnknownKind { .. } => "unknown_kind",
-            Self::NoScale { .. } => "no_scale",
-            Self::Forbidden { .. } => "forbidden",
-            Self::Unreachable { source } => source.category(),
-            Self::NotSynced { .. } => "not_synced",
-        }
-    }
-}
-
 /// All kinds that some autoscaler points at.
 pub struct Targets {
     client: Client,

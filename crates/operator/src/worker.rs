@@ -10,7 +10,7 @@ use autoscaler_api::conditions::reason;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::BootTime;
+use crate::clock::{BootTime, Clock};
 use crate::context::Context;
 use crate::metrics::{EvaluationOutcome, ObjectName};
 use crate::pace::Pace;
@@ -29,28 +29,46 @@ pub async fn run(context: Context, subject: Subject, pace: Arc<Pace>, stop: Canc
         namespace: subject.snapshot.namespace.clone(),
         name: subject.snapshot.name.clone(),
     };
+    let uid = subject.snapshot.uid.clone();
     let flushed = look_after(&context, subject, &pace, &stop).await;
-    context.metrics.forget(&name);
+    context.metrics.forget(&name, &uid);
     flushed
 }
 
 async fn look_after(context: &Context, mut subject: Subject, pace: &Pace, stop: &CancellationToken) -> bool {
     let mut due = context.clock.boot();
+    let mut earliest = due;
     loop {
-        let wait = due.since(context.clock.boot());
+        let is_gone = subject.gone;
         tokio::select! {
             biased;
-            () = stop.cancelled() => return subject.flushed,
+            () = stop.cancelled() => return subject.written.is_flushed(),
             edited = subject.edited() => match edited {
-                Some(()) => due = context.clock.boot(),
+                Some(()) => {
+                    due = context.clock.boot().max(earliest);
+                    continue;
+                }
                 None => return true,
             },
-            () = tokio::time::sleep(wait) => {}
+            () = sleep_until(&context.clock, due), if !is_gone => {}
         }
+        earliest = context.clock.boot().plus(context.settings.min_interval);
         let lateness = context.clock.boot().since(due);
         evaluate(context, &mut subject, stop, lateness).await;
         due = next_due(context, &subject);
         pace.due(due, subject.interval());
+    }
+}
+
+/// Tokio's timers stand still while the machine sleeps, and our clock does not: many short sleeps notice soon.
+async fn sleep_until(clock: &Clock, due: BootTime) {
+    const LONGEST: Duration = Duration::from_secs(10);
+    loop {
+        let left = due.since(clock.boot());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(LONGEST)).await;
     }
 }
 

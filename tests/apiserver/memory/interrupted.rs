@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use autoscaler_api::GROUP;
 use autoscaler_core::ChangeCause;
+use autoscaler_testkit::fault_proxy::Fault;
 use autoscaler_testkit::process::Signal;
 use autoscaler_testkit::tcp_proxy::TcpProxy;
 use autoscaler_testkit::wait::eventually;
@@ -137,6 +138,43 @@ async fn a_status_whose_answer_never_comes_is_known_again_as_our_own() {
         })
         .await;
     assert_eq!(world.history("web").await.uncertain_since, None);
+}
+
+#[tokio::test]
+async fn a_status_whose_answer_never_came_is_put_right_when_the_trouble_has_passed() {
+    let door = Door::of_statuses("passed").await;
+    let world = &door.world;
+    world.set_load(200.0).await;
+    world.workload("Deployment", "web", 2).await;
+    let network = TcpProxy::start(world.plane.api_server_address());
+    let flags = ["--api-timeout", "6", "--lease-duration", "600"];
+    let operator = world.start_operator_via(network.address(), "operator", &flags).await;
+    operator.wait_ready().await;
+    world.autoscale("web", "Deployment", "web", "").await;
+    world.wait_condition("web", "Ready", "True", "ValidMetricFound").await;
+
+    door.close();
+    world.proxy.inject(Fault::status(503));
+    door.wait_for_a_write().await;
+    network.black_hole();
+    door.open();
+    world.wait_condition("web", "Ready", "False", "SourceUnavailable").await;
+    // What the operator last heard of is what is true again.
+    world.proxy.clear();
+    eventually("the operator gives up waiting", DEADLINE, || async {
+        operator
+            .metric("metric_autoscaler_status_writes_total", "timeout")
+            .await
+            > 0.0
+    })
+    .await;
+    network.restore();
+    world.wait_condition("web", "Ready", "True", "ValidMetricFound").await;
+    assert_eq!(world.history("web").await.unread_since, None);
+    // Nothing is owed any more: the lease is given up, and nobody need wait ten minutes for it to expire.
+    End::Told.of(operator).await;
+    let successor = world.operator_with("successor", &PATIENT).await;
+    successor.wait_evaluations(1).await;
 }
 
 #[tokio::test]

@@ -37,22 +37,33 @@ pub struct Gauges {
 
 /// All autoscalers that are looked after.
 #[derive(Debug, Default)]
-pub(super) struct Objects(Mutex<BTreeMap<ObjectName, Gauges>>);
+pub(super) struct Objects(Mutex<BTreeMap<ObjectName, Shown>>);
+
+/// What is shown, and the UID of the autoscaler that shows it.
+#[derive(Debug)]
+struct Shown {
+    uid: String,
+    gauges: Gauges,
+}
 
 impl Objects {
-    pub(super) fn show(&self, object: ObjectName, gauges: Gauges) {
-        self.lock().insert(object, gauges);
+    pub(super) fn show(&self, object: ObjectName, uid: &str, gauges: Gauges) {
+        let uid = uid.to_owned();
+        self.lock().insert(object, Shown { uid, gauges });
     }
 
-    pub(super) fn forget(&self, object: &ObjectName) {
-        self.lock().remove(object);
+    pub(super) fn forget(&self, object: &ObjectName, uid: &str) {
+        let mut objects = self.lock();
+        if objects.get(object).is_some_and(|shown| shown.uid == uid) {
+            objects.remove(object);
+        }
     }
 
     pub(super) fn clear(&self) {
         self.lock().clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ObjectName, Gauges>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ObjectName, Shown>> {
         // One statement per lock: nothing is half done when a holder panics.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,11 +119,11 @@ fn gauge<'a>(
 
 fn counts(
     mut encoder: MetricEncoder<'_>,
-    objects: &BTreeMap<ObjectName, Gauges>,
+    objects: &BTreeMap<ObjectName, Shown>,
     count: impl Fn(&Gauges) -> Option<Replicas>,
 ) -> fmt::Result {
-    for (object, gauges) in objects {
-        if let Some(count) = count(gauges) {
+    for (object, shown) in objects {
+        if let Some(count) = count(&shown.gauges) {
             let labels = [("namespace", object.namespace.as_str()), ("name", object.name.as_str())];
             encoder.encode_family(&labels)?.encode_gauge(&count.get())?;
         }
@@ -120,9 +131,9 @@ fn counts(
     Ok(())
 }
 
-fn readings(mut encoder: MetricEncoder<'_>, objects: &BTreeMap<ObjectName, Gauges>) -> fmt::Result {
-    for (object, gauges) in objects {
-        for (metric, class) in &gauges.readings {
+fn readings(mut encoder: MetricEncoder<'_>, objects: &BTreeMap<ObjectName, Shown>) -> fmt::Result {
+    for (object, shown) in objects {
+        for (metric, class) in &shown.gauges.readings {
             let labels = [
                 ("namespace", object.namespace.as_str()),
                 ("name", object.name.as_str()),

@@ -148,9 +148,9 @@ fn all_series_of_an_object_vanish_with_it() {
             ("queue".into(), ReadingClass::Missing),
         ],
     };
-    metrics.show(object("web"), gauges(3));
-    metrics.show(object("broker"), Gauges::default());
-    metrics.show(object("web"), gauges(4));
+    metrics.show(object("web"), "1", gauges(3));
+    metrics.show(object("broker"), "2", Gauges::default());
+    metrics.show(object("web"), "1", gauges(4));
     assert_eq!(
         samples_of(&registry, "metric_autoscaler_desired_replicas"),
         [r#"metric_autoscaler_desired_replicas{namespace="shop",name="web"} 4"#]
@@ -166,7 +166,10 @@ fn all_series_of_an_object_vanish_with_it() {
         samples_of(&registry, "metric_autoscaler_autoscalers"),
         ["metric_autoscaler_autoscalers 2"]
     );
-    metrics.forget(&object("web"));
+    // The one of that name that was deleted before this one was created.
+    metrics.forget(&object("web"), "0");
+    assert_eq!(samples_of(&registry, "metric_autoscaler_desired_replicas").len(), 1);
+    metrics.forget(&object("web"), "1");
     assert!(!samples(&registry).iter().any(|line| line.contains("web")));
     assert_eq!(
         samples_of(&registry, "metric_autoscaler_autoscalers"),
@@ -183,6 +186,7 @@ fn a_replica_that_stops_leading_shows_no_autoscalers() {
             namespace: "shop".into(),
             name: "web".into(),
         },
+        "1",
         Gauges::default(),
     );
     assert_eq!(

@@ -1,42 +1,64 @@
 //! Step 3: the one thing this operator does to the world: it writes the size of a target.
 
 use autoscaler_core::{Change, ChangeCause, Replicas};
+use jiff::Timestamp;
 
 use super::decide::{Decided, Plan};
 use super::observe::Blocked;
 use crate::context::Context;
 use crate::metrics::ScaleWriteOutcome;
-use crate::subject::{EffectiveMode, Subject};
+use crate::prepared::EffectiveMode;
+use crate::subject::Subject;
 use crate::target::{ScaleOutcome, TargetError};
 
 /// What was done.
 #[derive(Debug)]
 pub enum Acted {
-    /// Nothing was to be done, or we merely report.
-    Held(Box<Decided>),
-    /// The size was written.
-    Scaled {
+    /// A decision was made.
+    Decided {
         /// The decision.
         decided: Box<Decided>,
+        /// What came of it.
+        effect: Effect,
+    },
+    /// Nothing could be decided.
+    Blocked(Box<Blocked>),
+}
+
+/// What came of a decision.
+#[derive(Debug)]
+pub enum Effect {
+    /// Nothing was to be done, or we merely report.
+    Held,
+    /// The size was written.
+    Scaled {
         /// The size before.
         from: Replicas,
         /// The size after.
         to: Replicas,
     },
     /// The target is no longer what was decided on: observe again.
-    Superseded {
-        /// The decision that was dropped.
-        decided: Box<Decided>,
-    },
+    Superseded,
     /// The size could not be written.
-    Failed {
-        /// The decision.
-        decided: Box<Decided>,
-        /// What came back.
-        error: TargetError,
-    },
-    /// Nothing could be decided.
-    Blocked(Box<Blocked>),
+    Failed(TargetError),
+}
+
+impl Acted {
+    /// The time of the evaluation.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Decided { decided, .. } => decided.seen.now,
+            Self::Blocked(blocked) => blocked.now,
+        }
+    }
+
+    /// The decision, if there is one.
+    pub fn decided(&self) -> Option<&Decided> {
+        match self {
+            Self::Decided { decided, .. } => Some(decided),
+            Self::Blocked(_) => None,
+        }
+    }
 }
 
 /// Carries the plan out.
@@ -45,15 +67,18 @@ pub async fn act(context: &Context, subject: &mut Subject, plan: Plan) -> Acted 
         Plan::Follow(decided) => decided,
         Plan::Blocked(blocked) => return Acted::Blocked(blocked),
     };
-    let Some((from, to)) = decided.decision.change() else {
-        return Acted::Held(decided);
+    let effect = match decided.decision.change() {
+        Some((from, to)) if decided.seen.mode == EffectiveMode::Active => {
+            change(context, subject, &decided, from, to).await
+        }
+        Some(_) | None => Effect::Held,
     };
-    if decided.seen.mode != EffectiveMode::Active {
-        return Acted::Held(decided);
-    }
-    match write(context, subject, &decided, to).await {
+    Acted::Decided { decided, effect }
+}
+
+async fn change(context: &Context, subject: &mut Subject, decided: &Decided, from: Replicas, to: Replicas) -> Effect {
+    let (outcome, effect) = match write(context, subject, decided, to).await {
         Ok(ScaleOutcome::Written { .. }) => {
-            context.metrics.scale_write(ScaleWriteOutcome::Written);
             let change = Change {
                 from,
                 to,
@@ -61,17 +86,13 @@ pub async fn act(context: &Context, subject: &mut Subject, plan: Plan) -> Acted 
                 cause: ChangeCause::Ours,
             };
             subject.history.record_change(change, &decided.seen.prepared.policy);
-            Acted::Scaled { decided, from, to }
+            (ScaleWriteOutcome::Written, Effect::Scaled { from, to })
         }
-        Ok(ScaleOutcome::Superseded) => {
-            context.metrics.scale_write(ScaleWriteOutcome::Refused);
-            Acted::Superseded { decided }
-        }
-        Err(error) => {
-            context.metrics.scale_write(ScaleWriteOutcome::Failed);
-            Acted::Failed { decided, error }
-        }
-    }
+        Ok(ScaleOutcome::Superseded) => (ScaleWriteOutcome::Refused, Effect::Superseded),
+        Err(error) => (ScaleWriteOutcome::Failed, Effect::Failed(error)),
+    };
+    context.metrics.scale_write(outcome);
+    effect
 }
 
 /// Reads the target live, and writes only if it is still what was decided on (R20).

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::observe::{Blocked, Observed, Seen, contended, query_time};
 use crate::context::Context;
-use crate::subject::{PreparedMetric, Subject};
+use crate::prepared::PreparedMetric;
+use crate::subject::Subject;
 use crate::target::Shape;
 
 /// What is to be done.

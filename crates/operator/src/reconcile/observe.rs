@@ -11,8 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::context::Context;
-use crate::rivals::{Contender, Rivalry, TargetKey};
-use crate::subject::{EffectiveMode, Prepared, PreparedMetric, Snapshot, Subject};
+use crate::prepared::{EffectiveMode, Prepared, PreparedMetric};
+use crate::rivals::{Contender, Rivalry};
+use crate::subject::Subject;
 use crate::target::{TargetError, TargetView, deadline_of};
 
 /// Clock skew that is always tolerated (R17).
@@ -176,7 +177,7 @@ async fn sole_writer(
         target: Some(target.clone()),
         now,
     };
-    let me = contender(&subject.snapshot, reference);
+    let me = Contender::of(&subject.snapshot, reference);
     match context.rivals.of(&subject.snapshot.namespace, &me).await {
         Rivalry::None => {}
         Rivalry::Rival(rival) => {
@@ -233,15 +234,6 @@ pub(super) fn contended(target: &TargetView, contention: autoscaler_core::histor
         contention.reversals,
         explain::time(contention.until)
     )
-}
-
-/// This autoscaler, as one that wants to act on its target.
-pub fn contender(snapshot: &Snapshot, reference: &ScaleTargetRef) -> Contender {
-    Contender {
-        target: TargetKey::of(reference),
-        created: snapshot.created,
-        uid: snapshot.uid.clone(),
-    }
 }
 
 fn paused(context: &Context) -> String {

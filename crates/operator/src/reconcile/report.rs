@@ -1,58 +1,32 @@
 //! Step 4: what was done becomes status, events, metrics and one line of log.
 
-mod outdated;
 pub mod status;
+mod write;
 
-use autoscaler_api::conditions::reason;
-use autoscaler_api::{GROUP, KIND, MetricAutoscalerStatus, VERSION};
+use autoscaler_api::MetricAutoscalerStatus;
 use autoscaler_core::explain;
 use jiff::Timestamp;
-use kube::Api;
-use kube::api::{Patch, PatchParams};
-use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
-use serde_json::json;
 
-use super::act::Acted;
-use super::observe::Blocked;
+use super::act::{Acted, Effect};
 use crate::context::Context;
 use crate::events::Happening;
-use crate::gate::CallError;
 use crate::metrics::{EvaluationOutcome, Gauges, ObjectName};
-use crate::subject::{Snapshot, Subject};
-use crate::target::FIELD_MANAGER;
-pub use outdated::Refused;
-use status::{ConditionChange, is_material};
+use crate::subject::Subject;
+use status::ConditionChange;
+use write::Unsaid;
 
 /// Reports.
 pub async fn report(context: &Context, subject: &mut Subject, acted: Acted) -> EvaluationOutcome {
-    let now = match &acted {
-        Acted::Blocked(blocked) => blocked.now,
-        Acted::Held(decided)
-        | Acted::Scaled { decided, .. }
-        | Acted::Superseded { decided }
-        | Acted::Failed { decided, .. } => decided.seen.now,
-    };
+    let now = acted.at();
     let next = status::after(subject, &acted, now);
     let changes = news(subject, &next);
     log(subject, &acted, &changes);
     gauge(context, subject, &acted);
-    if let Some(refused) = subject.refused.take() {
-        // The definition may have been updated meanwhile.
-        subject.flushed = write(context, subject, &refused.again(&next)).await;
-        if !subject.flushed {
-            subject.refused.get_or_insert(refused);
-            if !ConditionChange::between(&subject.written.conditions, &next.conditions).is_empty() {
-                report_refused(context, subject, now).await;
-            }
-        }
-        return outcome(&acted);
-    }
-    if is_material(&subject.written, &next, now) {
-        subject.flushed = write(context, subject, &next).await;
-    }
+    // First what is to be remembered.
+    let refusal = write::write(context, subject, &next, now).await;
     tell(context, subject, &acted, &changes, now).await;
-    if subject.refused.is_some() {
-        report_refused(context, subject, now).await;
+    if let Some(Unsaid) = refusal {
+        write::say_refused(context, subject, now).await;
     }
     outcome(&acted)
 }
@@ -64,127 +38,32 @@ fn news(subject: &mut Subject, next: &MetricAutoscalerStatus) -> Vec<ConditionCh
     changes
 }
 
-/// The status was refused for what the definition lacks: says so with what was accepted before.
-async fn report_refused(context: &Context, subject: &mut Subject, now: Timestamp) {
-    let message = subject.refused.as_ref().map(ToString::to_string).unwrap_or_default();
-    let blocked = Blocked {
-        reason: reason::OUTDATED_DEFINITION,
-        message,
-        target: None,
-        now,
-    };
-    let acted = Acted::Blocked(Box::new(blocked));
-    let accepted = MetricAutoscalerStatus {
-        conditions: status::after(subject, &acted, now).conditions,
-        ..subject.written.clone()
-    };
-    let changes = news(subject, &accepted);
-    log(subject, &acted, &changes);
-    write(context, subject, &accepted).await;
-    tell(context, subject, &acted, &changes, now).await;
-}
-
 fn outcome(acted: &Acted) -> EvaluationOutcome {
     match acted {
-        Acted::Held(_) => EvaluationOutcome::Unchanged,
-        Acted::Scaled { .. } => EvaluationOutcome::Changed,
         Acted::Blocked(_) => EvaluationOutcome::Inert,
-        Acted::Superseded { .. } | Acted::Failed { .. } => EvaluationOutcome::Failed,
+        Acted::Decided { effect, .. } => match effect {
+            Effect::Held => EvaluationOutcome::Unchanged,
+            Effect::Scaled { .. } => EvaluationOutcome::Changed,
+            Effect::Superseded | Effect::Failed(_) => EvaluationOutcome::Failed,
+        },
     }
-}
-
-/// Applies the whole status with the version it belongs to (R21). On a conflict the object is read once more: if nobody
-/// else has written its status, only the version was old.
-async fn write(context: &Context, subject: &mut Subject, next: &MetricAutoscalerStatus) -> bool {
-    let mut result = apply(context, subject, next).await;
-    if let Err(error) = &result
-        && error.code() == Some(409)
-        && refresh_version(context, subject).await
-    {
-        result = apply(context, subject, next).await;
-    }
-    context.metrics.status_written(&result);
-    match result {
-        Ok(version) => {
-            subject.resource_version = version;
-            subject.written = next.clone();
-            subject.unanswered = None;
-            true
-        }
-        Err(error) if error.is_not_found() => true,
-        Err(error) => {
-            subject.refused = subject.refused.take().or_else(|| Refused::of(next, &error));
-            if error.is_unknown() {
-                subject.unanswered.clone_from(&next.history);
-            }
-            let (namespace, name) = (&subject.snapshot.namespace, &subject.snapshot.name);
-            tracing::warn!(%namespace, %name, category = error.category(), "failed to write status");
-            false
-        }
-    }
-}
-
-async fn apply(context: &Context, subject: &Subject, next: &MetricAutoscalerStatus) -> Result<String, CallError> {
-    let snapshot = &subject.snapshot;
-    let body = json!({
-        "apiVersion": format!("{GROUP}/{VERSION}"),
-        "kind": KIND,
-        "metadata": {"name": snapshot.name, "uid": snapshot.uid, "resourceVersion": subject.resource_version},
-        "status": next,
-    });
-    let api = autoscalers(context, &snapshot.namespace);
-    let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    let patch = Patch::Apply(&body);
-    let written = context
-        .gate
-        .write("write status", api.patch_status(&snapshot.name, &parameters, &patch))
-        .await?;
-    Ok(written.metadata.resource_version.unwrap_or_default())
-}
-
-/// Takes the present version over. Returns whether the status is still the one that we wrote: if it is not, the next
-/// evaluation decides, and writes, with a memory that may not be whole.
-async fn refresh_version(context: &Context, subject: &mut Subject) -> bool {
-    let (namespace, name) = (&subject.snapshot.namespace, &subject.snapshot.name);
-    let api = autoscalers(context, namespace);
-    let Ok(object) = context.gate.read("read the autoscaler", api.get(name)).await else {
-        return false;
-    };
-    let Some(present) = Snapshot::of(&object).filter(|present| present.uid == subject.snapshot.uid) else {
-        return false;
-    };
-    let history = present.status().and_then(|status| status.history.as_ref());
-    let ours = [&None, &subject.written.history, &subject.unanswered];
-    let is_ours = ours.iter().any(|ours| ours.as_ref() == history);
-    if !is_ours {
-        tracing::warn!(%namespace, %name, "status was written by somebody else");
-        subject.distrust_memory(&present, context.clock.now());
-    }
-    subject.resource_version = present.resource_version;
-    is_ours
-}
-
-fn autoscalers(context: &Context, namespace: &str) -> Api<DynamicObject> {
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, VERSION, KIND));
-    Api::namespaced_with(context.client.clone(), namespace, &resource)
 }
 
 /// One line for every act and every change of a condition; nothing at rest.
 fn log(subject: &Subject, acted: &Acted, changes: &[ConditionChange]) {
     let (namespace, name) = (&subject.snapshot.namespace, &subject.snapshot.name);
-    match acted {
-        Acted::Scaled { decided, from, to } => {
-            let why = status::why(&decided.decision);
-            tracing::info!(%namespace, %name, %from, %to, %why, "scaled");
+    if let Acted::Decided { decided, effect } = acted {
+        let decision = &decided.decision;
+        match effect {
+            Effect::Held => tracing::debug!(%namespace, %name, summary = %explain::summary(decision), "held"),
+            Effect::Scaled { from, to } => {
+                tracing::info!(%namespace, %name, %from, %to, why = %status::why(decision), "scaled");
+            }
+            Effect::Failed(error) => {
+                tracing::warn!(%namespace, %name, to = %decision.desired, %error, "failed to scale");
+            }
+            Effect::Superseded => {}
         }
-        Acted::Failed { decided, error } => {
-            let to = decided.decision.desired;
-            tracing::warn!(%namespace, %name, %to, %error, "failed to scale");
-        }
-        Acted::Held(decided) => {
-            tracing::debug!(%namespace, %name, summary = %explain::summary(&decided.decision), "held");
-        }
-        Acted::Superseded { .. } | Acted::Blocked(_) => {}
     }
     for change in changes {
         let (condition, reason, message) = (change.condition.as_str(), &change.reason, &change.message);
@@ -201,29 +80,19 @@ fn gauge(context: &Context, subject: &Subject, acted: &Acted) {
         namespace: subject.snapshot.namespace.clone(),
         name: subject.snapshot.name.clone(),
     };
-    let gauges = match acted {
-        Acted::Blocked(_) => Gauges {
-            current: None,
-            desired: None,
-            readings: Vec::new(),
-        },
-        Acted::Held(decided)
-        | Acted::Scaled { decided, .. }
-        | Acted::Superseded { decided }
-        | Acted::Failed { decided, .. } => {
-            let decision = &decided.decision;
-            context.metrics.decided(decision);
-            Gauges {
-                current: Some(decision.current),
-                desired: Some(decision.desired),
-                readings: decision
-                    .metrics()
-                    .map(|step| (step.metric.clone(), step.reading.class()))
-                    .collect(),
-            }
+    let gauges = acted.decided().map_or_else(Gauges::default, |decided| {
+        let decision = &decided.decision;
+        context.metrics.decided(decision);
+        let readings = decision.metrics();
+        Gauges {
+            current: Some(decision.current),
+            desired: Some(decision.desired),
+            readings: readings
+                .map(|step| (step.metric.clone(), step.reading.class()))
+                .collect(),
         }
-    };
-    context.metrics.show(name, gauges);
+    });
+    context.metrics.show(name, &subject.snapshot.uid, gauges);
 }
 
 /// Events for a change of size, and for conditions that people wait for.
@@ -232,11 +101,15 @@ async fn tell(context: &Context, subject: &Subject, acted: &Acted, changes: &[Co
     let related = snapshot
         .autoscaler()
         .map(|autoscaler| &autoscaler.spec.scale_target_ref);
-    let news = changes.iter().filter(|change| change.is_news());
+    let news = changes.iter().filter(|change| change.is_news);
     let mut happenings: Vec<Happening> = news
         .map(|change| Happening::condition(change.good, change.reason.clone(), change.message.clone()))
         .collect();
-    if let Acted::Scaled { decided, from, to } = acted {
+    if let Acted::Decided {
+        decided,
+        effect: Effect::Scaled { from, to },
+    } = acted
+    {
         happenings.push(Happening::rescaled(*from, *to, &status::why(&decided.decision)));
     }
     for happening in happenings {

@@ -11,6 +11,7 @@ use super::view::{Shape, TargetView};
 use super::{TargetError, scale};
 use crate::gate::Gate;
 use crate::mirror::{Listing, Mirror};
+use crate::resources::dynamic;
 
 /// How long an evaluation waits for the first list of a kind before it goes on without.
 const FIRST_LIST: Duration = Duration::from_secs(10);
@@ -90,7 +91,7 @@ impl Kind {
 
     /// Watches the kind until `stop`, keeping views.
     pub fn watch(self: Arc<Self>, client: &Client, namespace: Option<&str>, stop: CancellationToken) {
-        let api = scale::api(client, &self.resource, namespace);
+        let api = dynamic(client, &self.resource, namespace);
         tokio::spawn(async move {
             stop.run_until_cancelled(self.views.follow(&self.resource.plural, api))
                 .await;

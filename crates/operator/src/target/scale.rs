@@ -3,13 +3,14 @@
 use autoscaler_core::Replicas;
 use k8s_openapi::api::autoscaling::v1::Scale;
 use kube::Client;
-use kube::api::{Api, Patch, PatchParams};
-use kube::core::{ApiResource, DynamicObject};
+use kube::api::{Patch, PatchParams};
+use kube::core::ApiResource;
 use serde_json::{Value, json};
 
 use super::view::{FIELD_MANAGER, Shape, TargetView};
 use super::{Kind, TargetError};
 use crate::gate::{CallError, Gate};
+use crate::resources::dynamic;
 
 /// What became of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,14 +24,6 @@ pub enum ScaleOutcome {
     Superseded,
 }
 
-/// The API of one kind, in one namespace or all.
-pub(super) fn api(client: &Client, resource: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
-    match namespace {
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
-        None => Api::all_with(client.clone(), resource),
-    }
-}
-
 /// The object as it is now. Built-in kinds answer everything at once; a custom resource is asked for its scale too, until
 /// both answers are of the same version.
 pub(super) async fn read_live(
@@ -41,7 +34,7 @@ pub(super) async fn read_live(
     name: &str,
 ) -> Result<Option<TargetView>, TargetError> {
     const TRIES: usize = 3;
-    let api = api(client, &kind.resource, Some(namespace));
+    let api = dynamic(client, &kind.resource, Some(namespace));
     for _ in 0..TRIES {
         let object = match gate.read("read the target", api.get_opt(name)).await {
             Ok(Some(object)) => object,
@@ -84,7 +77,7 @@ pub async fn write_scale(
     decided_on: &TargetView,
     to: Replicas,
 ) -> Result<ScaleOutcome, TargetError> {
-    let api = api(client, &kind.resource, Some(namespace));
+    let api = dynamic(client, &kind.resource, Some(namespace));
     let parameters = PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()

@@ -14,19 +14,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 pub use conditions::ConditionChange;
 pub use material::is_material;
 
-use crate::reconcile::act::Acted;
+use crate::prepared::EffectiveMode;
+use crate::reconcile::act::{Acted, Effect};
 use crate::reconcile::decide::Decided;
 use crate::reconcile::observe::Blocked;
-use crate::subject::{EffectiveMode, Subject};
+use crate::subject::Subject;
 
 /// The status after an evaluation.
 pub fn after(subject: &Subject, acted: &Acted, now: Timestamp) -> MetricAutoscalerStatus {
     let mut status = match acted {
         Acted::Blocked(blocked) => blocked_status(subject, blocked),
-        Acted::Held(decided)
-        | Acted::Scaled { decided, .. }
-        | Acted::Superseded { decided }
-        | Acted::Failed { decided, .. } => decided_status(subject, decided, acted),
+        Acted::Decided { decided, effect } => decided_status(subject, decided, effect),
     };
     conditions::judge(&mut status.conditions, subject, acted, now);
     status.observed_generation = Some(subject.snapshot.generation);
@@ -37,15 +35,15 @@ pub fn after(subject: &Subject, acted: &Acted, now: Timestamp) -> MetricAutoscal
     status
 }
 
-fn decided_status(subject: &Subject, decided: &Decided, acted: &Acted) -> MetricAutoscalerStatus {
+fn decided_status(subject: &Subject, decided: &Decided, effect: &Effect) -> MetricAutoscalerStatus {
     let decision = &decided.decision;
-    let written = &subject.written;
-    let scaled = matches!(acted, Acted::Scaled { .. });
+    let written = &subject.written.status;
+    let scaled = matches!(effect, Effect::Scaled { .. });
     MetricAutoscalerStatus {
         conditions: written.conditions.clone(),
         current_metrics: decision.metrics().map(metric).collect(),
         current_replicas: Some(decision.current.as_i32()),
-        decisions: decisions(subject, decided, acted),
+        decisions: decisions(subject, decided, effect),
         desired_replicas: Some(decision.desired.as_i32()),
         last_scale_time: if scaled {
             Some(time(decision.at))
@@ -66,11 +64,11 @@ fn blocked_status(subject: &Subject, blocked: &Blocked) -> MetricAutoscalerStatu
         current_metrics: Vec::new(),
         current_replicas: replicas
             .map(autoscaler_core::Replicas::as_i32)
-            .or(subject.written.current_replicas),
+            .or(subject.written.status.current_replicas),
         next_change_time: None,
         summary: Some(clip(blocked.message.clone(), MAX_SUMMARY)),
         targets: None,
-        ..subject.written.clone()
+        ..subject.written.status.clone()
     }
 }
 
@@ -110,8 +108,8 @@ fn metric(step: &MetricStep) -> MetricStatus {
 }
 
 /// The last decisions that changed something, one line each.
-fn decisions(subject: &Subject, decided: &Decided, acted: &Acted) -> Vec<String> {
-    let mut lines = subject.written.decisions.clone();
+fn decisions(subject: &Subject, decided: &Decided, effect: &Effect) -> Vec<String> {
+    let mut lines = subject.written.status.decisions.clone();
     let decision = &decided.decision;
     let at = explain::time(decision.at);
     if let Some((from, to)) = foreign_change(decision) {
@@ -125,8 +123,8 @@ fn decisions(subject: &Subject, decided: &Decided, acted: &Acted) -> Vec<String>
     }
     let would = decided.seen.mode == EffectiveMode::DryRun
         && decision.change().is_some()
-        && subject.written.desired_replicas != Some(decision.desired.as_i32());
-    if would || matches!(acted, Acted::Scaled { .. }) {
+        && subject.written.status.desired_replicas != Some(decision.desired.as_i32());
+    if would || matches!(effect, Effect::Scaled { .. }) {
         let how = if would { " (dry run)" } else { "" };
         lines.push(clip(
             format!(

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::summary;
-use crate::reconcile::act::Acted;
+use crate::prepared::EffectiveMode;
+use crate::reconcile::act::{Acted, Effect};
 use crate::reconcile::decide::Decided;
 use crate::reconcile::observe::Blocked;
-use crate::subject::{EffectiveMode, Subject};
+use crate::subject::Subject;
 use crate::target::TargetError;
 
 /// A condition that has another status or reason than before.
@@ -24,20 +25,11 @@ pub struct ConditionChange {
     pub message: String,
     /// Whether that is as it should be.
     pub good: bool,
+    /// Whether it is worth an event.
+    pub is_news: bool,
 }
 
 impl ConditionChange {
-    /// Whether it is worth an event: readiness either way, a failure to scale, and a metric that blocks shrinking.
-    /// A change of size has an event of its own, and limits come and go with the load.
-    pub fn is_news(&self) -> bool {
-        match self.condition {
-            ConditionType::Ready => true,
-            ConditionType::AbleToScale => !self.good && self.reason == reason::FAILED_UPDATE_SCALE,
-            ConditionType::ScalingLimited => self.reason == reason::SHRINK_BLOCKED_BY_METRIC,
-            ConditionType::ScalingActive => false,
-        }
-    }
-
     /// The conditions that differ in status or reason.
     pub fn between(before: &[Condition], after: &[Condition]) -> Vec<Self> {
         let changed = |condition: &&Condition| {
@@ -46,19 +38,32 @@ impl ConditionChange {
             })
         };
         let named = |condition: &Condition| ConditionType::ALL.into_iter().find(|of| of.as_str() == condition.type_);
-        after
+        let good = |condition: &Condition, of: ConditionType| condition.status == of.good().as_str();
+        let is_ready = after
             .iter()
-            .filter(changed)
-            .filter_map(|condition| {
-                let of = named(condition)?;
-                Some(Self {
-                    condition: of,
-                    reason: condition.reason.clone(),
-                    message: condition.message.clone(),
-                    good: condition.status == of.good().as_str(),
-                })
+            .any(|condition| named(condition) == Some(ConditionType::Ready) && good(condition, ConditionType::Ready));
+        let change = |condition: &Condition| {
+            let of = named(condition)?;
+            Some(Self {
+                condition: of,
+                reason: condition.reason.clone(),
+                message: condition.message.clone(),
+                good: good(condition, of),
+                is_news: is_news(of, condition, is_ready),
             })
-            .collect()
+        };
+        after.iter().filter(changed).filter_map(change).collect()
+    }
+}
+
+/// Readiness either way, a failure to scale, and a metric that blocks shrinking, unless readiness tells that already.
+/// A change of size has an event of its own, and limits come and go with the load.
+fn is_news(of: ConditionType, condition: &Condition, is_ready: bool) -> bool {
+    match of {
+        ConditionType::Ready => true,
+        ConditionType::AbleToScale => condition.reason == reason::FAILED_UPDATE_SCALE,
+        ConditionType::ScalingLimited => is_ready && condition.reason == reason::SHRINK_BLOCKED_BY_METRIC,
+        ConditionType::ScalingActive => false,
     }
 }
 
@@ -69,13 +74,10 @@ type Finding = (Status, &'static str, String);
 pub(super) fn judge(conditions: &mut Vec<Condition>, subject: &Subject, acted: &Acted, now: Timestamp) {
     let findings = match acted {
         Acted::Blocked(blocked) => blocked_findings(blocked),
-        Acted::Held(decided)
-        | Acted::Scaled { decided, .. }
-        | Acted::Superseded { decided }
-        | Acted::Failed { decided, .. } => [
+        Acted::Decided { decided, effect } => [
             (ConditionType::Ready, ready(decided)),
             (ConditionType::ScalingActive, scaling_active(decided)),
-            (ConditionType::AbleToScale, able_to_scale(subject, decided, acted)),
+            (ConditionType::AbleToScale, able_to_scale(subject, decided, effect)),
             (ConditionType::ScalingLimited, scaling_limited(decided)),
         ],
     };
@@ -154,28 +156,23 @@ fn unreadable(decision: &Decision) -> Option<&'static str> {
         .flatten()
 }
 
-fn able_to_scale(subject: &Subject, decided: &Decided, acted: &Acted) -> Finding {
+fn able_to_scale(subject: &Subject, decided: &Decided, effect: &Effect) -> Finding {
     let decision = &decided.decision;
-    match acted {
-        Acted::Scaled { from, to, .. } => {
-            let message = format!(
-                "the size was changed from {from} to {to} at {}",
-                explain::time(decision.at)
-            );
+    match effect {
+        Effect::Scaled { from, to } => {
+            let at = explain::time(decision.at);
+            let message = format!("the size was changed from {from} to {to} at {at}");
             return (Status::True, reason::SUCCEEDED_RESCALE, message);
         }
-        Acted::Failed {
-            error: error @ TargetError::Forbidden { .. },
-            ..
-        } => {
+        Effect::Failed(error @ TargetError::Forbidden { .. }) => {
             return (Status::False, reason::FORBIDDEN, error.to_string());
         }
-        Acted::Failed { error, .. } => return (Status::False, reason::FAILED_UPDATE_SCALE, error.to_string()),
-        Acted::Superseded { .. } => {
+        Effect::Failed(error) => return (Status::False, reason::FAILED_UPDATE_SCALE, error.to_string()),
+        Effect::Superseded => {
             let message = "the target kept changing while it was decided on; decided again at the next evaluation";
             return (Status::False, reason::FAILED_UPDATE_SCALE, message.to_owned());
         }
-        Acted::Held(_) | Acted::Blocked(_) => {}
+        Effect::Held => {}
     }
     let window = decision.limits().find_map(|limit| match limit.cause {
         LimitCause::Window { direction, .. } => Some((direction, limit)),
@@ -197,7 +194,7 @@ fn able_to_scale(subject: &Subject, decided: &Decided, acted: &Acted) -> Finding
 }
 
 fn rescaled(subject: &Subject) -> Option<String> {
-    let conditions = &subject.written.conditions;
+    let conditions = &subject.written.status.conditions;
     let last = conditions
         .iter()
         .find(|condition| condition.type_ == ConditionType::AbleToScale.as_str())?;

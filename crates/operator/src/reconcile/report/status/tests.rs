@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::args::MaxMode;
 use crate::reconcile::observe::Seen;
-use crate::subject::Snapshot;
+use crate::snapshot::Snapshot;
 use crate::target::TargetView;
 
 fn at(seconds: i64) -> Timestamp {
@@ -70,6 +70,10 @@ fn target() -> TargetView {
 
 /// One evaluation of a target with three replicas.
 fn decided(subject: &mut Subject, reading: Reading, now: Timestamp) -> Box<Decided> {
+    decided_on(subject, [("load", reading)], now)
+}
+
+fn decided_on<const N: usize>(subject: &mut Subject, readings: [(&str, Reading); N], now: Timestamp) -> Box<Decided> {
     let prepared = subject.prepared.clone().unwrap();
     let mode = subject.mode(MaxMode::Active);
     let standing = if mode == EffectiveMode::Active {
@@ -81,10 +85,12 @@ fn decided(subject: &mut Subject, reading: Reading, now: Timestamp) -> Box<Decid
         replicas: Replicas::new(3),
         ready: Some(Replicas::new(3)),
         rollout: None,
-        readings: vec![MetricReading {
-            name: "load".to_owned(),
-            reading,
-        }],
+        readings: readings
+            .map(|(name, reading)| MetricReading {
+                name: name.to_owned(),
+                reading,
+            })
+            .to_vec(),
         clock_skew: None,
         standing,
     };
@@ -104,6 +110,11 @@ fn decided(subject: &mut Subject, reading: Reading, now: Timestamp) -> Box<Decid
     Box::new(Decided { decision, seen })
 }
 
+fn held(decided: Box<Decided>) -> Acted {
+    let effect = Effect::Held;
+    Acted::Decided { decided, effect }
+}
+
 fn reason_of(status: &MetricAutoscalerStatus, condition: &str) -> (String, String) {
     let found = status.conditions.iter().find(|found| found.type_ == condition).unwrap();
     (found.status.clone(), found.reason.clone())
@@ -116,7 +127,7 @@ fn pair(status: &str, reason: &str) -> (String, String) {
 #[test]
 fn a_steady_target_is_ready_and_says_why_it_stays() {
     let mut subject = subject(&json!({}));
-    let acted = Acted::Held(decided(&mut subject, fresh("300"), at(1)));
+    let acted = held(decided(&mut subject, fresh("300"), at(1)));
     let status = after(&subject, &acted, at(1));
     assert_eq!(reason_of(&status, "Ready"), pair("True", "ValidMetricFound"));
     assert_eq!(reason_of(&status, "ScalingActive"), pair("True", "ValidMetricFound"));
@@ -138,10 +149,9 @@ fn a_steady_target_is_ready_and_says_why_it_stays() {
 fn a_growth_is_told_with_its_numbers_and_stays_readable_afterwards() {
     let mut subject = subject(&json!({}));
     let (from, to) = (Replicas::new(3), Replicas::new(6));
-    let acted = Acted::Scaled {
+    let acted = Acted::Decided {
         decided: decided(&mut subject, fresh("600"), at(1)),
-        from,
-        to,
+        effect: Effect::Scaled { from, to },
     };
     let status = after(&subject, &acted, at(1));
     assert_eq!(reason_of(&status, "AbleToScale"), pair("True", "SucceededRescale"));
@@ -151,9 +161,9 @@ fn a_growth_is_told_with_its_numbers_and_stays_readable_afterwards() {
     );
     assert_eq!(status.last_scale_time, Some(time(at(1))));
 
-    subject.written = status;
-    let held = Acted::Held(decided(&mut subject, fresh("300"), at(16)));
-    let next = after(&subject, &held, at(16));
+    subject.written.status = status;
+    let acted = held(decided(&mut subject, fresh("300"), at(16)));
+    let next = after(&subject, &acted, at(16));
     assert_eq!(reason_of(&next, "AbleToScale"), pair("True", "SucceededRescale"));
     assert_eq!(next.last_scale_time, Some(time(at(1))));
 }
@@ -162,7 +172,7 @@ fn a_growth_is_told_with_its_numbers_and_stays_readable_afterwards() {
 fn a_metric_that_blocks_shrinking_is_named_with_its_time() {
     let mut subject = subject(&json!({}));
     let reading = Reading::Failed(Failure::of(FailureClass::Unavailable).with_status(503));
-    let acted = Acted::Held(decided(&mut subject, reading, at(1)));
+    let acted = held(decided(&mut subject, reading, at(1)));
     let status = after(&subject, &acted, at(1));
     assert_eq!(reason_of(&status, "Ready"), pair("False", "SourceUnavailable"));
     assert_eq!(
@@ -179,6 +189,30 @@ fn a_metric_that_blocks_shrinking_is_named_with_its_time() {
     assert_eq!(status.targets.as_deref(), Some("<Failed>/100 (avg)"));
 }
 
+#[test]
+fn an_outage_is_one_event_and_a_metric_that_blocks_shrinking_is_one_while_the_rest_goes_on() {
+    let unavailable = || Reading::Failed(Failure::of(FailureClass::Unavailable));
+    let news = |subject: &Subject, after: &MetricAutoscalerStatus| -> Vec<String> {
+        let changes = ConditionChange::between(&subject.told, &after.conditions);
+        let news = changes.into_iter().filter(|change| change.is_news);
+        news.map(|change| change.reason).collect()
+    };
+    let mut one = subject(&json!({}));
+    let acted = held(decided(&mut one, unavailable(), at(1)));
+    let outage = after(&one, &acted, at(1));
+    assert_eq!(news(&one, &outage), ["SourceUnavailable"]);
+
+    let metric = |name| json!({"name": name, "prometheus": {"query": name}, "target": {"averageValue": 100}});
+    let mut two = subject(&json!({"metrics": [metric("load"), metric("queue")]}));
+    let readings = |queue| [("load", fresh("300")), ("queue", queue)];
+    let acted = held(decided_on(&mut two, readings(fresh("300")), at(1)));
+    two.told = after(&two, &acted, at(1)).conditions;
+    let acted = held(decided_on(&mut two, readings(unavailable()), at(16)));
+    let partly = after(&two, &acted, at(16));
+    assert_eq!(reason_of(&partly, "Ready"), pair("True", "ValidMetricFound"));
+    assert_eq!(news(&two, &partly), ["ShrinkBlockedByMetric"]);
+}
+
 #[rstest]
 #[case(json!({"maxReplicas": 4}), "900", "TooManyReplicas")]
 #[case(json!({"minReplicas": 3}), "0", "TooFewReplicas")]
@@ -186,7 +220,7 @@ fn a_metric_that_blocks_shrinking_is_named_with_its_time() {
 #[case(json!({"behavior": {"scaleUp": {"selectPolicy": "Disabled", "policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}]}}}), "900", "ScaleUpLimit")]
 fn what_limits_the_size_is_a_reason(#[case] more: Value, #[case] load: &str, #[case] reason: &str) {
     let mut subject = subject(&more);
-    let acted = Acted::Held(decided(&mut subject, fresh(load), at(1)));
+    let acted = held(decided(&mut subject, fresh(load), at(1)));
     assert_eq!(
         reason_of(&after(&subject, &acted, at(1)), "ScalingLimited"),
         pair("True", reason)
@@ -197,7 +231,7 @@ fn what_limits_the_size_is_a_reason(#[case] more: Value, #[case] load: &str, #[c
 fn a_window_is_told_by_able_to_scale_and_the_time_of_the_next_change() {
     let mut subject = subject(&json!({}));
     let _ = decided(&mut subject, fresh("300"), at(1));
-    let acted = Acted::Held(decided(&mut subject, fresh("100"), at(61)));
+    let acted = held(decided(&mut subject, fresh("100"), at(61)));
     let status = after(&subject, &acted, at(61));
     assert_eq!(reason_of(&status, "AbleToScale"), pair("True", "ScaleDownStabilized"));
     assert_eq!(
@@ -210,13 +244,13 @@ fn a_window_is_told_by_able_to_scale_and_the_time_of_the_next_change() {
 #[test]
 fn a_dry_run_reports_once_what_it_would_do() {
     let mut subject = subject(&json!({"mode": "DryRun"}));
-    let acted = Acted::Held(decided(&mut subject, fresh("600"), at(1)));
+    let acted = held(decided(&mut subject, fresh("600"), at(1)));
     let status = after(&subject, &acted, at(1));
     assert_eq!(reason_of(&status, "Ready"), pair("True", "DryRun"));
     assert_eq!((status.current_replicas, status.desired_replicas), (Some(3), Some(6)));
     assert_eq!(status.decisions.len(), 1);
-    subject.written = status;
-    let again = Acted::Held(decided(&mut subject, fresh("600"), at(16)));
+    subject.written.status = status;
+    let again = held(decided(&mut subject, fresh("600"), at(16)));
     assert_eq!(after(&subject, &again, at(16)).decisions.len(), 1);
 }
 
@@ -224,7 +258,7 @@ fn a_dry_run_reports_once_what_it_would_do() {
 fn a_change_by_somebody_else_is_a_line_that_names_them() {
     let mut subject = subject(&json!({}));
     subject.history.last_replicas = Some(Replicas::new(5));
-    let acted = Acted::Held(decided(&mut subject, fresh("300"), at(1)));
+    let acted = held(decided(&mut subject, fresh("300"), at(1)));
     let status = after(&subject, &acted, at(1));
     assert_eq!(
         status.decisions,
@@ -258,12 +292,12 @@ fn what_stands_in_the_way_shows_in_the_conditions_it_concerns(
 #[test]
 fn r21_only_what_is_new_is_worth_a_write() {
     let mut subject = subject(&json!({}));
-    let first = Acted::Held(decided(&mut subject, fresh("300"), at(1)));
+    let first = held(decided(&mut subject, fresh("300"), at(1)));
     let written = after(&subject, &first, at(1));
     assert!(is_material(&MetricAutoscalerStatus::default(), &written, at(1)));
-    subject.written = written.clone();
+    subject.written.status = written.clone();
     let evaluate = |subject: &mut Subject, load: &str, now: Timestamp| {
-        let acted = Acted::Held(decided(subject, fresh(load), now));
+        let acted = held(decided(subject, fresh(load), now));
         after(subject, &acted, now)
     };
     // Noise within a tenth of what is written, for however long.
@@ -279,7 +313,7 @@ fn r21_only_what_is_new_is_worth_a_write() {
     assert!(is_material(&written, &moved, at(61)));
     // Another class of reading, at once.
     let failed = Reading::Failed(Failure::of(FailureClass::Timeout));
-    let acted = Acted::Held(decided(&mut subject, failed, at(616)));
+    let acted = held(decided(&mut subject, failed, at(616)));
     assert!(is_material(&written, &after(&subject, &acted, at(616)), at(616)));
 }
 
@@ -287,7 +321,7 @@ fn r21_only_what_is_new_is_worth_a_write() {
 fn an_interval_below_the_minimum_is_clamped_and_said_so() {
     let mut subject = subject(&json!({"intervalSeconds": 1}));
     assert_eq!(subject.interval(), Duration::from_secs(5));
-    let acted = Acted::Held(decided(&mut subject, fresh("300"), at(1)));
+    let acted = held(decided(&mut subject, fresh("300"), at(1)));
     let summary = after(&subject, &acted, at(1)).summary.unwrap();
     assert!(
         summary.ends_with("; intervalSeconds is below the operator's minimum: evaluated every 5 s"),
@@ -298,12 +332,11 @@ fn an_interval_below_the_minimum_is_clamped_and_said_so() {
 #[test]
 fn the_status_always_fits_its_schema() {
     let mut subject = subject(&json!({}));
-    subject.written.decisions = vec!["x".repeat(4000); 9];
+    subject.written.status.decisions = vec!["x".repeat(4000); 9];
     let (from, to) = (Replicas::new(3), Replicas::new(6));
-    let acted = Acted::Scaled {
+    let acted = Acted::Decided {
         decided: decided(&mut subject, fresh("600"), at(1)),
-        from,
-        to,
+        effect: Effect::Scaled { from, to },
     };
     let status = after(&subject, &acted, at(1));
     assert!(status.decisions.len() <= MAX_DECISIONS);

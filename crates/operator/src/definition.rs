@@ -23,7 +23,7 @@ pub struct Refused {
 
 impl Refused {
     /// What the error says of a status, if it is that.
-    pub(super) fn of(status: &MetricAutoscalerStatus, error: &CallError) -> Option<Self> {
+    pub fn of(status: &MetricAutoscalerStatus, error: &CallError) -> Option<Self> {
         let CallError::Api { source, .. } = error else {
             return None;
         };
@@ -38,7 +38,7 @@ impl Refused {
     }
 
     /// The same status again, with the conditions of now.
-    pub(super) fn again(&self, next: &MetricAutoscalerStatus) -> MetricAutoscalerStatus {
+    pub fn again(&self, next: &MetricAutoscalerStatus) -> MetricAutoscalerStatus {
         MetricAutoscalerStatus {
             conditions: next.conditions.clone(),
             ..self.status.clone()

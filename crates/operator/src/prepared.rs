@@ -1,0 +1,105 @@
+//! What a spec comes down to: a policy for the core, queries for Prometheus, and what the installation allows. Pure.
+
+use std::time::Duration;
+
+use autoscaler_api::{Metric, MetricAutoscaler, Mode, SpecError, WhenMissing, WhenNan, convert};
+use autoscaler_core::{Policy, Seconds};
+use autoscaler_promql::PlannedQuery;
+use jiff::SignedDuration;
+
+use crate::args::MaxMode;
+
+/// What may be done, after the operator's own `--max-mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EffectiveMode {
+    /// Decide and scale.
+    Active,
+    /// Decide and report.
+    DryRun,
+    /// Neither.
+    Paused,
+}
+
+impl EffectiveMode {
+    /// The more cautious of what the object and the installation allow.
+    pub fn of(mode: Mode, most: MaxMode) -> Self {
+        match (mode, most) {
+            (Mode::Paused, _) | (_, MaxMode::Paused) => Self::Paused,
+            (Mode::DryRun, _) | (_, MaxMode::DryRun) => Self::DryRun,
+            (Mode::Active, MaxMode::Active) => Self::Active,
+        }
+    }
+}
+
+/// What a spec comes down to, prepared once per generation.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// For the core.
+    pub policy: Policy,
+    /// For Prometheus, in the order of the spec.
+    pub metrics: Vec<PreparedMetric>,
+    /// How often it is evaluated, after the operator's own minimum.
+    pub interval: Duration,
+    /// The interval asked for is shorter than the operator allows.
+    pub clamped: bool,
+}
+
+/// One metric, ready to be asked for.
+#[derive(Debug, Clone)]
+pub struct PreparedMetric {
+    /// Its name.
+    pub name: String,
+    /// Its query; none for a kind that this version does not know.
+    pub query: Option<PlannedQuery>,
+    /// The largest age of a sample.
+    pub max_sample_age: SignedDuration,
+}
+
+impl Prepared {
+    /// Prepares a spec.
+    pub fn of(autoscaler: &MetricAutoscaler, min_interval: Duration) -> Result<Self, SpecError> {
+        let spec = &autoscaler.spec;
+        let metrics: Vec<PreparedMetric> = spec.metrics.iter().map(PreparedMetric::of).collect();
+        let look_back = |metric: &Metric| {
+            let prepared = metrics.iter().find(|prepared| prepared.name == metric.name);
+            prepared
+                .and_then(|prepared| prepared.query.as_ref())
+                .map_or(Seconds::ZERO, PlannedQuery::look_back_seconds)
+        };
+        let mut policy = convert::policy(spec, look_back)?;
+        let wanted = Duration::from_secs(u64::from(policy.interval.get()));
+        let interval = wanted.max(min_interval);
+        policy.interval = Seconds::new(u32::try_from(interval.as_secs().max(1)).unwrap_or(u32::MAX));
+        Ok(Self {
+            policy,
+            metrics,
+            interval,
+            clamped: interval > wanted,
+        })
+    }
+}
+
+impl PreparedMetric {
+    fn of(metric: &Metric) -> Self {
+        let Some(prometheus) = &metric.prometheus else {
+            return Self {
+                name: metric.name.clone(),
+                query: None,
+                max_sample_age: SignedDuration::ZERO,
+            };
+        };
+        let planned = PlannedQuery::new(&prometheus.query, prometheus.look_back());
+        let wants_proof = metric.when_missing == Some(WhenMissing::Zero) || metric.when_nan == Some(WhenNan::Zero);
+        let query = if wants_proof {
+            planned.with_proof_of_absence()
+        } else {
+            planned
+        };
+        let max_sample_age = prometheus.max_sample_age(query.look_back_seconds()).duration();
+        Self {
+            name: metric.name.clone(),
+            query: Some(query),
+            max_sample_age,
+        }
+    }
+}
