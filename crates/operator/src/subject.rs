@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use tokio::sync::watch;
 
 use crate::args::MaxMode;
+use crate::clock::{Clock, Correction};
 use crate::definition::Refused;
 use crate::prepared::{EffectiveMode, Prepared};
 use crate::snapshot::Snapshot;
@@ -42,6 +43,8 @@ pub struct Subject {
     pub panics: u32,
     min_interval: Duration,
     newest: watch::Receiver<Arc<Snapshot>>,
+    correction: Correction,
+    latest: Timestamp,
 }
 
 impl Subject {
@@ -50,9 +53,14 @@ impl Subject {
         mut newest: watch::Receiver<Arc<Snapshot>>,
         min_interval: Duration,
         continuity: Continuity,
-        now: Timestamp,
+        clock: &Clock,
     ) -> Self {
         let snapshot = newest.borrow_and_update().clone();
+        let prepared = prepare(&snapshot, min_interval);
+        let allowed = skew_allowed(&prepared);
+        let mut correction = Correction::default();
+        correction.follow(clock.skew(), allowed);
+        let now = correction.apply(clock.now());
         let status = snapshot.status().cloned().unwrap_or_default();
         let lost = snapshot
             .parsed
@@ -66,8 +74,7 @@ impl Subject {
             },
             None => Stored::Nothing,
         };
-        let prepared = prepare(&snapshot, min_interval);
-        let history = History::resume(stored, continuity, now, skew_allowed(&prepared));
+        let history = History::resume(stored, continuity, now, allowed);
         // What is found to be missing must be stored before the lease may be given up: the next leader would know nothing
         // of it (R16).
         let owed = history.uncertain_since == Some(now);
@@ -84,7 +91,28 @@ impl Subject {
             min_interval,
             newest,
             snapshot,
+            correction,
+            latest: now,
         }
+    }
+
+    /// The time to decide at: our clock's, set right by the API server's where they differ by more than is allowed (R17).
+    ///
+    /// It does not go backwards. Where it would have to by more than that, the API server's clock was set back, and what
+    /// was stamped before cannot be trusted any more than what a leader with a wrong clock leaves behind (ADR 6).
+    pub fn now(&mut self, clock: &Clock) -> Timestamp {
+        let allowed = skew_allowed(&self.prepared);
+        self.correction.follow(clock.skew(), allowed);
+        let now = self.correction.apply(clock.now());
+        let latest = self.history.not_before(self.latest);
+        self.latest = if latest.duration_since(now) > allowed {
+            self.remember_anew(Continuity::Unbroken, now);
+            self.rollout_since = None;
+            now
+        } else {
+            latest.max(now)
+        };
+        self.latest
     }
 
     /// Waits for a newer version that asks for an evaluation: our own writes of status do not. None if the autoscaler
@@ -134,14 +162,19 @@ impl Subject {
 
     /// Somebody else wrote the status, which is what we remember by. What we hold is the best there is, but it may not be
     /// all (R16).
-    pub fn distrust_memory(&mut self, present: &Snapshot, now: Timestamp) {
+    pub fn distrust_memory(&mut self, present: &Snapshot) {
+        self.remember_anew(Continuity::Broken, self.latest);
+        self.written.status = present.status().cloned().unwrap_or_default();
+    }
+
+    /// Takes up what is remembered as if it came from somebody else.
+    fn remember_anew(&mut self, continuity: Continuity, now: Timestamp) {
         let held = self.history.encode();
         let stored = Stored::Memory {
             text: &held,
             last_replicas: self.history.last_replicas,
         };
-        self.history = History::resume(stored, Continuity::Broken, now, skew_allowed(&self.prepared));
-        self.written.status = present.status().cloned().unwrap_or_default();
+        self.history = History::resume(stored, continuity, now, skew_allowed(&self.prepared));
         self.written.owe();
     }
 
@@ -175,3 +208,6 @@ fn prepare(snapshot: &Snapshot, min_interval: Duration) -> Result<Prepared, Spec
         Err(error) => Err(error.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,7 @@ async fn quarantine(context: &Context, subject: &mut Subject) {
     let (namespace, name, panics) = (&subject.snapshot.namespace, &subject.snapshot.name, subject.panics);
     tracing::error!(%namespace, %name, panics, "an evaluation panicked; the object is quarantined for a while");
     let message = "the operator failed on this object; its log has the place in the code".to_owned();
-    let now = context.clock.now();
+    let now = subject.now(&context.clock);
     let blocked = Blocked {
         reason: reason::INTERNAL_ERROR,
         message,

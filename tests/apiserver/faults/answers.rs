@@ -86,7 +86,11 @@ fn failed(reason: &'static str, text: &'static str) -> Said {
     respond(404, "text/plain"),
     failed("SourceHTTPError", "the source answers with an error (HTTP 404)")
 )]
-#[case::a_connection_cut_without_a_word("hangup", Fault::HangUp, failed("SourceUnreachable", "the source cannot be reached"))]
+#[case::a_connection_cut_without_a_word(
+    "hangup",
+    Fault::HangUp,
+    failed("SourceUnreachable", "the source cannot be reached")
+)]
 #[case::no_answer_before_the_deadline("hang", Fault::Hang, failed("SourceTimeout", "no answer in time"))]
 #[tokio::test]
 async fn no_answer_holds_the_size_and_is_named(#[case] name: &'static str, #[case] fault: Fault, #[case] said: Said) {
@@ -220,7 +224,11 @@ async fn an_answer_of_a_hundred_megabytes_is_refused_without_being_held_in_memor
     let trouble = scene.trouble(Fault::Huge { megabytes: 100 });
     scene.set_load(MUCH).await;
     scene
-        .wait_unread("AnswerTooLarge", "Failed", "the answer is longer than allowed (HTTP 200)")
+        .wait_unread(
+            "AnswerTooLarge",
+            "Failed",
+            "the answer is longer than allowed (HTTP 200)",
+        )
         .await;
     scene.is_held(REPLICAS).await;
     let grown = peak_kibibytes(process.pid()) - before;

@@ -159,7 +159,11 @@ async fn r1_without_a_probe_there_is_no_change() {
     for load in [MUCH, LITTLE] {
         scene.set_load(load).await;
         scene
-            .wait_unread("SourceUnavailable", "Failed", "the source is overloaded or shutting down (HTTP 503)")
+            .wait_unread(
+                "SourceUnavailable",
+                "Failed",
+                "the source is overloaded or shutting down (HTTP 503)",
+            )
             .await;
         scene.is_held(REPLICAS).await;
     }

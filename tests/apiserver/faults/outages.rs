@@ -20,11 +20,19 @@ async fn a_source_that_refuses_connections_holds_the_size_until_it_is_back() {
     scene.world.proxy.refuse();
     scene.set_load(LITTLE).await;
     scene
-        .wait_unread("SourceUnreachable", "Failed", "cannot be read: the source cannot be reached")
+        .wait_unread(
+            "SourceUnreachable",
+            "Failed",
+            "cannot be read: the source cannot be reached",
+        )
         .await;
     scene.is_held_during(several_evaluations(&operator), REPLICAS).await;
     scene
-        .wait_unread("SourceUnreachable", "Failed", "cannot be read: the source cannot be reached")
+        .wait_unread(
+            "SourceUnreachable",
+            "Failed",
+            "cannot be read: the source cannot be reached",
+        )
         .await;
     scene.world.proxy.clear();
     scene.wait_replicas(1).await;
@@ -40,7 +48,11 @@ async fn a_prometheus_that_is_killed_and_started_again_is_used_again() {
     scene.begin(scene.spec()).await;
     scene.world.prometheus.server.kill();
     scene
-        .wait_unread("SourceUnreachable", "Failed", "cannot be read: the source cannot be reached")
+        .wait_unread(
+            "SourceUnreachable",
+            "Failed",
+            "cannot be read: the source cannot be reached",
+        )
         .await;
     scene.is_held_during(several_evaluations(&operator), REPLICAS).await;
     scene.world.prometheus.server.start().await.unwrap();

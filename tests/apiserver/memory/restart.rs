@@ -1,7 +1,7 @@
 //! One operator ends, and another takes its place.
 
 use autoscaler_core::{ChangeCause, Replicas};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams};
 use rstest::rstest;
 use serde_json::json;
@@ -118,6 +118,67 @@ async fn a_memory_that_cannot_be_read_is_lost_and_not_empty() {
     assert_contains(&message, "history is uncertain after an interruption");
     second.wait_evaluations(3).await;
     assert_eq!(world.scale_writes_since(mark).await, []);
+}
+
+#[tokio::test]
+async fn r17_a_memory_of_the_future_holds_for_a_window_and_stops_no_growth() {
+    const TEN_YEARS: i64 = 10 * 365 * 86_400_000;
+    let world = World::new("future").await;
+    let first = world.operator_with("first", &[]).await;
+    world.settle_at_five().await;
+    world.set_load(600.0).await;
+    world
+        .wait_status("web", "a growth is remembered", |status| {
+            (status.last_replicas == Some(6)).then_some(())
+        })
+        .await;
+    End::Told.of(first).await;
+    // As a leader whose clock was that much ahead leaves it.
+    let remembered = world.status("web").await.history.unwrap();
+    let status = json!({"status": {"history": later(&remembered, TEN_YEARS)}});
+    let (api, parameters) = (world.autoscalers(), PatchParams::default());
+    api.patch_status("web", &parameters, &Patch::Merge(status))
+        .await
+        .unwrap();
+    world.set_load(100.0).await;
+
+    let _second = world.operator_with("second", &[]).await;
+    world
+        .wait_condition("web", "ScalingLimited", "True", "HistoryUncertain")
+        .await;
+    world.set_load(900.0).await;
+    world.wait_wanted("Deployment", "web", 9).await;
+    let status = world
+        .wait_status("web", "the growth is reported", |status| {
+            (status.last_replicas == Some(9)).then(|| status.clone())
+        })
+        .await;
+    let ready = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == "Ready")
+        .unwrap();
+    assert_eq!(
+        (ready.status.as_str(), ready.reason.as_str()),
+        ("True", "ValidMetricFound")
+    );
+    let newest = world.history("web").await.newest_time().unwrap();
+    assert!(newest <= Timestamp::now() + SignedDuration::from_secs(1), "{newest}");
+}
+
+/// A stored history with all its times moved: they are the only numbers of 13 digits.
+fn later(history: &str, milliseconds: i64) -> String {
+    let mut moved = String::new();
+    for part in history.split_inclusive(|character: char| !character.is_ascii_digit()) {
+        let digits = part.trim_end_matches(|character: char| !character.is_ascii_digit());
+        match digits.parse::<i64>() {
+            Ok(time) if digits.len() == 13 => moved += &(time + milliseconds).to_string(),
+            _ => moved += digits,
+        }
+        moved += &part[digits.len()..];
+    }
+    assert_ne!(moved, history);
+    moved
 }
 
 #[tokio::test]

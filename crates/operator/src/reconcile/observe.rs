@@ -62,8 +62,7 @@ pub struct Blocked {
 
 /// Observes.
 pub async fn observe(context: &Context, subject: &mut Subject) -> Observed {
-    let newest = subject.history.newest_time().unwrap_or(Timestamp::MIN);
-    let now = context.clock.now().max(newest);
+    let now = subject.now(&context.clock);
     match seen(context, subject, now).await {
         Ok(seen) => Observed::Seen(Box::new(seen)),
         Err(blocked) => Observed::Blocked(Box::new(blocked)),

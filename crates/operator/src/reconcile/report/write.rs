@@ -142,7 +142,7 @@ async fn refresh_version(context: &Context, subject: &mut Subject) -> bool {
     let is_ours = subject.written.is_ours(history);
     if !is_ours {
         tracing::warn!(%namespace, %name, "status was written by somebody else");
-        subject.distrust_memory(&present, context.clock.now());
+        subject.distrust_memory(&present);
     }
     subject.written.resource_version = present.resource_version;
     is_ours

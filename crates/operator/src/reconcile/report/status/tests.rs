@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::args::MaxMode;
+use crate::clock::Clock;
 use crate::reconcile::observe::Seen;
 use crate::snapshot::Snapshot;
 use crate::target::TargetView;
@@ -41,7 +42,12 @@ fn subject(more: &Value) -> Subject {
     object.metadata.resource_version = Some("1".to_owned());
     object.metadata.generation = Some(1);
     let (_, receiver) = watch::channel(std::sync::Arc::new(Snapshot::of(&object).unwrap()));
-    let mut subject = Subject::resume(receiver, Duration::from_secs(5), Continuity::Unbroken, at(0));
+    let mut subject = Subject::resume(
+        receiver,
+        Duration::from_secs(5),
+        Continuity::Unbroken,
+        &Clock::simulated(0),
+    );
     subject.history.last_replicas = Some(Replicas::new(3));
     subject.history.acting = true;
     subject
