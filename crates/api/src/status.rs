@@ -36,6 +36,8 @@ pub const MAX_DECISION: usize = 1024;
 /// windows of 64 runs of 46 characters, 64 changes of 39, two marks of 80 for each of 8 metrics, and a few words, 9,800
 /// in all. With counts of up to four digits it stays below 8,192.
 pub const MAX_HISTORY: usize = 12_288;
+/// Longest `reason` of a metric in characters.
+pub const MAX_METRIC_REASON: usize = 512;
 /// Longest `message` of a condition in characters, as in every Kubernetes condition.
 pub const MAX_CONDITION_MESSAGE: usize = 32_768;
 
@@ -128,9 +130,9 @@ pub struct MetricStatus {
     #[schemars(length(min = 1, max = 63))]
     pub reading: String,
 
-    /// More about a reading that is not Fresh, such as timeout or 2 series.
+    /// What is wrong with the reading, or with the query: that there was no answer in time, or that it cannot be probed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = MAX_METRIC_REASON))]
     pub reason: Option<String>,
 
     /// Since when the reading has been of this kind.

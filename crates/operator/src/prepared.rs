@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use autoscaler_api::{Metric, MetricAutoscaler, Mode, SpecError, WhenMissing, WhenNan, convert};
 use autoscaler_core::{Policy, Seconds};
-use autoscaler_promql::PlannedQuery;
+use autoscaler_promql::{PlanError, PlannedQuery};
 use jiff::SignedDuration;
 
 use crate::args::MaxMode;
@@ -76,6 +76,13 @@ impl Prepared {
             interval,
             clamped: interval > wanted,
         })
+    }
+
+    /// Whether a query could not be planned for a reason that passes, such as a limit on threads: it is to be prepared
+    /// again, for how far it looks back is not known either.
+    pub fn is_unfinished(&self) -> bool {
+        let mut queries = self.metrics.iter().filter_map(|metric| metric.query.as_ref());
+        queries.any(|query| query.plan().is_err_and(PlanError::is_passing))
     }
 }
 

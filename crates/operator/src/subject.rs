@@ -138,7 +138,7 @@ impl Subject {
             || snapshot.generation != self.snapshot.generation
             || snapshot.terminating != self.snapshot.terminating
             || snapshot.parsed.is_ok() != self.snapshot.parsed.is_ok();
-        if changed {
+        if changed || self.prepared.as_ref().is_ok_and(Prepared::is_unfinished) {
             self.prepared = prepare(&snapshot, self.min_interval);
         }
         if snapshot.generation != self.snapshot.generation {

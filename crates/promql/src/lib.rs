@@ -15,7 +15,9 @@ pub mod source;
 
 mod health;
 mod prometheus;
+mod rest;
 mod share;
+mod slots;
 
 pub use observer::{Observer, Outcome, RequestKind};
 pub use plan::{Leaf, PlanError, PlannedQuery, QueryPlan};

@@ -11,9 +11,7 @@ pub trait Observer: Send + Sync + Debug {
     fn finished(&self, kind: RequestKind, outcome: Outcome, took: Duration);
 
     /// A question was answered by another's request (the same text at the same instant).
-    fn shared(&self, kind: RequestKind) {
-        let _ = kind;
-    }
+    fn shared(&self, kind: RequestKind);
 }
 
 /// What a request is for.
@@ -21,7 +19,7 @@ pub trait Observer: Send + Sync + Debug {
 pub enum RequestKind {
     /// A user's query.
     Query,
-    /// Age and coverage of one selector (R1, R2).
+    /// Age, coverage or targets of one selector (R1, R2, R4).
     Probe,
     /// Whether an absence can be believed (R4).
     Proof,
@@ -66,4 +64,6 @@ pub(crate) struct Silent;
 
 impl Observer for Silent {
     fn finished(&self, _: RequestKind, _: Outcome, _: Duration) {}
+
+    fn shared(&self, _: RequestKind) {}
 }

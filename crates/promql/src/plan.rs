@@ -15,12 +15,10 @@ pub mod bounds;
 mod leaves;
 mod literals;
 mod selector;
-#[cfg(test)]
-mod tests;
 
 use literals::Lifted;
 pub use selector::Selector;
-pub(crate) use selector::{duration_text, offset_text};
+pub(crate) use selector::offset_text;
 
 /// How far an instant selector looks back: Prometheus' default `--query.lookback-delta`.
 pub const LOOKBACK_DELTA: SignedDuration = SignedDuration::from_mins(5);
@@ -57,6 +55,9 @@ pub enum PlanError {
     /// Our parser does not know it. Prometheus may: it is sent as it stands.
     #[error("the query is not understood here; it is sent as it stands")]
     NotUnderstood,
+    /// There was no thread to parse it on. That says nothing of the text: it is to be planned again.
+    #[error("the operator has no thread to read the query with; it tries again")]
+    NotPlanned,
     /// Nothing but numbers: `vector(1)`, `time()`.
     #[error("the query names no series")]
     NoSeries,
@@ -89,6 +90,7 @@ impl PlanError {
         match self {
             Self::TooLong { .. } | Self::TooNested { .. } | Self::TooManyOperators { .. } => true,
             Self::NotUnderstood
+            | Self::NotPlanned
             | Self::NoSeries
             | Self::FixedTime
             | Self::NoMetricName { .. }
@@ -96,6 +98,11 @@ impl PlanError {
             | Self::TooManySelectors { .. }
             | Self::LooksBackTooFar => false,
         }
+    }
+
+    /// Whether it is not the text that is at fault, but this process at that moment.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::NotPlanned)
     }
 }
 
@@ -106,7 +113,8 @@ pub struct Leaf {
     pub selector: Selector,
     /// The range in brackets behind it.
     pub range: Option<SignedDuration>,
-    /// How far back the query looks through it: its range, or [`LOOKBACK_DELTA`], plus the subqueries around it.
+    /// How far back the query looks through it: its range, or [`LOOKBACK_DELTA`], plus the subqueries around it; or the
+    /// user's word.
     pub look_back: SignedDuration,
     /// Whether the query needs the whole look-back filled: a range or a subquery does, an instant value does not, unless
     /// the user says how far it looks back (a recording rule).
@@ -130,13 +138,14 @@ impl QueryPlan {
         bounds::check_length(text)?;
         let lifted = Lifted::of(text);
         bounds::check_shape(&lifted.text)?;
-        on_the_parser_thread(&lifted)
+        on_a_thread(&lifted, PARSER_STACK_BYTES)
     }
 
     /// The same plan by the user's word, which says that the data need so long to fill.
     fn looking_back(mut self, look_back: SignedDuration) -> Self {
         self.look_back = look_back;
         for leaf in &mut self.leaves {
+            leaf.look_back = look_back;
             leaf.over_time = true;
         }
         self
@@ -159,9 +168,14 @@ impl PlannedQuery {
     /// Plans a text. `look_back` is the user's `lookBackSeconds`, for what a text cannot tell: a recording rule hides
     /// how far back it looks.
     pub fn new(text: &str, look_back: Option<Seconds>) -> Self {
+        Self::with_plan(text, planned(text, look_back), look_back)
+    }
+
+    /// A text with a plan, or a reason for none, that is known already.
+    pub fn with_plan(text: &str, plan: Result<QueryPlan, PlanError>, look_back: Option<Seconds>) -> Self {
         Self(Arc::new(Planned {
             text: text.into(),
-            plan: planned(text, look_back),
+            plan,
             look_back: look_back.map(Seconds::duration),
             proof_of_absence: false,
         }))
@@ -182,7 +196,8 @@ impl PlannedQuery {
         &self.0.text
     }
 
-    /// The plan, or the sentence that says why this query cannot be probed.
+    /// The plan, or the sentence that says why this query cannot be probed. A failure that
+    /// [is passing](PlanError::is_passing) calls for another [`Self::new`].
     pub fn plan(&self) -> Result<&QueryPlan, &PlanError> {
         self.0.plan.as_ref()
     }
@@ -231,16 +246,18 @@ fn parse(query: &Lifted<'_>) -> Result<QueryPlan, PlanError> {
 }
 
 /// Parses where the parser may recurse. It panics on a few texts (`x[1e99]` overflows its duration); that is a text not
-/// understood, not a fault of ours.
-fn on_the_parser_thread(query: &Lifted<'_>) -> Result<QueryPlan, PlanError> {
+/// understood, not a fault of ours. A thread that cannot be started (a limit of the process, no memory) says nothing of the
+/// text.
+fn on_a_thread(query: &Lifted<'_>, stack_bytes: usize) -> Result<QueryPlan, PlanError> {
     let guarded = || panic::catch_unwind(|| parse(query)).unwrap_or(Err(PlanError::NotUnderstood));
     thread::scope(|scope| {
-        let thread = thread::Builder::new()
-            .name("promql".into())
-            .stack_size(PARSER_STACK_BYTES);
+        let thread = thread::Builder::new().name("promql".into()).stack_size(stack_bytes);
         match thread.spawn_scoped(scope, guarded) {
             Ok(parser) => parser.join().unwrap_or(Err(PlanError::NotUnderstood)),
-            Err(_) => Err(PlanError::NotUnderstood),
+            Err(_) => Err(PlanError::NotPlanned),
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

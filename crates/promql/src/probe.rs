@@ -1,19 +1,20 @@
 //! Whether a number can be believed: how old the samples behind it are, and whether the series are all there (R1, R2).
 //!
 //! An instant answer carries neither: Prometheus stamps every sample with the evaluation time, and `sum()` sinks
-//! without a warning when half the targets stop being scraped. So before a change of size, and only then, one
-//! request per selector asks for both. Text in, numbers out: nothing here sends anything.
+//! without a warning when half the targets stop being scraped. So before a change of size, and only then, each selector is
+//! asked for both, and whether its range is filled in a request beside, which reads far more and may fail alone. Text in,
+//! numbers out: nothing here sends anything.
+
+use std::collections::BTreeSet;
 
 use autoscaler_core::{Failure, FailureClass, Replicas};
 use jiff::SignedDuration;
 
 use crate::answer::{Answer, Value};
-use crate::plan::{LOOKBACK_DELTA, Leaf, duration_text, offset_text};
+use crate::plan::{LOOKBACK_DELTA, Leaf};
 
 mod judge;
 mod pods;
-#[cfg(test)]
-mod tests;
 
 pub use judge::judge;
 pub use pods::{OwnPods, PodNames};
@@ -21,7 +22,10 @@ pub use pods::{OwnPods, PodNames};
 /// The label that tells the rows of a probe apart.
 const ROW: &str = "probe";
 
-/// Beyond this range the fill of a range is not asked for: it reads several ranges of every series.
+/// The label of a number of samples.
+const SAMPLES: &str = "samples";
+
+/// Beyond this range its past fill is not asked for: it reads two more ranges of every series.
 const LONGEST_FILL: SignedDuration = SignedDuration::from_hours(1);
 
 /// How far back a scrape target that is down now is looked for among those that had series, beside the look-back: a
@@ -29,6 +33,20 @@ const LONGEST_FILL: SignedDuration = SignedDuration::from_hours(1);
 const HAD_SERIES: [SignedDuration; 3] = [
     SignedDuration::from_mins(15),
     SignedDuration::from_hours(1),
+    SignedDuration::from_hours(6),
+];
+
+/// The same before an absence is taken for no load. It is asked for where the user wants that, about series that are gone,
+/// and so can afford to be dense: a target is found if it had its series for about as long as it has been down.
+const HAD_SERIES_BEFORE_THE_ABSENCE: [SignedDuration; 9] = [
+    SignedDuration::from_mins(1),
+    SignedDuration::from_mins(2),
+    SignedDuration::from_mins(5),
+    SignedDuration::from_mins(10),
+    SignedDuration::from_mins(20),
+    SignedDuration::from_mins(40),
+    SignedDuration::from_mins(80),
+    SignedDuration::from_mins(160),
     SignedDuration::from_hours(6),
 ];
 
@@ -52,23 +70,32 @@ pub struct Coverage {
     pub age: Option<SignedDuration>,
     /// Series now.
     pub now: u64,
-    /// Series one look-back ago.
+    /// Series one look-back of the query ago.
     pub before: u64,
+    /// Series one look-back of this selector ago, which is shorter where the query has a longer range elsewhere.
+    pub old: u64,
     /// Scrape targets that had such series within the last hours and are down now (`up` is 0).
     pub down: u64,
     /// Of the target's own pods, how many have a series; 0 means that the selector is about something else.
     pub own_pods: u64,
-    /// How well the range of the selector is filled, if it has one.
-    pub fill: Option<Fill>,
+    /// How well the range of the selector is filled.
+    pub fill: Fill,
 }
 
-/// Samples within a range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Fill {
-    /// Samples of the best-filled series now.
-    pub now: u64,
-    /// The most samples that the range has held lately.
-    pub lately: u64,
+/// How well a range is filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fill {
+    /// There is no range, or one too long to look behind.
+    NotAsked,
+    /// Samples of the best-filled series.
+    Samples {
+        /// Within the range now.
+        now: u64,
+        /// The most that the range held before.
+        lately: u64,
+    },
+    /// The question failed.
+    Unknown(FailureClass),
 }
 
 /// What is asked about one selector.
@@ -90,17 +117,13 @@ impl<'a> Probe<'a> {
         }
     }
 
-    /// The one query that asks for everything, as a union told apart by a label.
+    /// The query that asks for age, series and targets, as a union told apart by a label. It reads one sample of each
+    /// series for each point in time.
     pub fn text(&self) -> String {
-        let Leaf {
-            selector,
-            range,
-            look_back: _,
-            over_time: _,
-            offset,
-        } = self.leaf;
+        let Leaf { selector, offset, .. } = self.leaf;
         let now = selector.instant(*offset);
         let before = selector.instant(*offset + self.look_back);
+        let had = HAD_SERIES.map(|ago| ago.max(self.look_back));
         let mut rows = vec![
             row(
                 "age",
@@ -108,67 +131,67 @@ impl<'a> Probe<'a> {
             ),
             row("now", &format!("count({now})")),
             row("before", &format!("count({before})")),
-            row("down", &self.down_targets()),
+            row("down", &self.down(&had)),
         ];
+        if self.has_its_own_look_back() {
+            let old = selector.instant(*offset + self.leaf.look_back);
+            rows.push(row("old", &format!("count({old})")));
+        }
         if let Some(pods) = self.own_pods {
             let own = selector.narrowed(&pods.matchers(), *offset);
             rows.push(row("pods", &format!("count(count by (namespace, pod) ({own}))")));
         }
-        if let Some(range) = range {
-            let samples = format!("count_over_time({})", selector.range(*range, *offset));
-            rows.push(row("in_range", &format!("count({samples})")));
-            if *range <= LONGEST_FILL {
-                rows.push(row("fill", &format!("max({samples})")));
-                rows.push(row("fill_lately", &self.fill_lately(*range)));
-            }
-        }
         rows.join(" or ")
     }
 
-    /// Scrape targets that are known to Prometheus and down, of those that had series of this selector. A pod that was
-    /// removed is no scrape target any more, and so is not counted.
-    fn down_targets(&self) -> String {
+    /// The query that asks how well the range is filled, for a selector with one. It reads the range, as the user's own
+    /// query does, and it twice more in the past: right before, and behind any gap that `count(S offset …)` cannot see,
+    /// for after an outage shorter than the lookback-delta an instant selector still finds the samples from before it.
+    pub fn fill_text(&self) -> Option<String> {
+        let Leaf {
+            selector,
+            range,
+            offset,
+            ..
+        } = self.leaf;
+        let range = (*range)?;
+        let samples = |ago| format!("count_over_time({})", selector.range(range, *offset + ago));
+        let now = samples(SignedDuration::ZERO);
+        // The number of series and the largest number of samples, by one look at the range.
+        let mut rows = vec![row("in_range", &format!("count_values(\"{SAMPLES}\", {now})"))];
+        if range <= LONGEST_FILL {
+            rows.push(row("fill_before", &format!("max({})", samples(range))));
+            let behind = samples(LOOKBACK_DELTA + range);
+            rows.push(row("fill_behind", &format!("max({behind})")));
+        }
+        Some(rows.join(" or "))
+    }
+
+    /// The query that finds a number, and so an answer at all, while an absence of this selector must not be believed: how
+    /// many of the scrape targets that had its series are down.
+    pub fn absence_text(&self) -> String {
+        self.down(&HAD_SERIES_BEFORE_THE_ABSENCE)
+    }
+
+    /// The number of scrape targets that are known to Prometheus and down, of those that had series of this selector one
+    /// look-back ago or at another time; nothing for none. A pod that was removed is no scrape target any more, and so is
+    /// not counted.
+    fn down(&self, at_other_times: &[SignedDuration]) -> String {
         let Leaf { selector, offset, .. } = self.leaf;
-        let longer = HAD_SERIES.into_iter().filter(|ago| *ago > self.look_back);
-        let had: Vec<String> = std::iter::once(self.look_back)
-            .chain(longer)
-            .map(|ago| selector.instant(*offset + ago))
-            .collect();
+        let times: BTreeSet<_> = at_other_times.iter().chain([&self.look_back]).collect();
+        let had: Vec<String> = times.into_iter().map(|ago| selector.instant(*offset + *ago)).collect();
         format!("count((up == 0) and on (job, instance) ({}))", had.join(" or "))
     }
 
-    /// The best fill over a stretch that reaches behind any gap which `count(S offset …)` cannot see: after an outage
-    /// shorter than the lookback-delta an instant selector still finds the samples from before it.
-    fn fill_lately(&self, range: SignedDuration) -> String {
-        let Leaf { selector, offset, .. } = self.leaf;
-        let samples = format!("count_over_time({})", selector.range(range, SignedDuration::ZERO));
-        let stretch = (LOOKBACK_DELTA + range * 2).max(range * 4);
-        let (stretch, step) = (duration_text(stretch), duration_text(range));
-        format!(
-            "max(max_over_time({samples}[{stretch}:{step}]{}))",
-            offset_text(*offset)
-        )
-    }
-
-    /// The numbers in the answer to [`Self::text`].
-    pub fn coverage(&self, answer: &Answer) -> Result<Coverage, Failure> {
+    /// The numbers in the answers to [`Self::text`] and to [`Self::fill_text`], if that was asked.
+    pub fn coverage(
+        &self,
+        answer: &Answer,
+        filled: Option<Result<&Answer, FailureClass>>,
+    ) -> Result<Coverage, Failure> {
         let rows = Rows::of(answer)?;
         let now = rows.count("now")?;
-        let (now, fill) = match self.leaf.range {
-            // Samples with timestamps of their own (cAdvisor) get no staleness marker: their series linger in an
-            // instant selector for the whole lookback-delta, while the range has long lost them.
-            Some(range) => {
-                let fill = Fill {
-                    now: rows.count("fill")?,
-                    lately: rows.count("fill_lately")?,
-                };
-                (
-                    now.min(rows.count("in_range")?),
-                    (range <= LONGEST_FILL).then_some(fill),
-                )
-            }
-            None => (now, None),
-        };
+        let before = rows.count("before")?;
         let age = rows
             .number("age")
             .map(SignedDuration::try_from_secs_f64)
@@ -178,40 +201,106 @@ impl<'a> Probe<'a> {
         if age.is_none() && now > 0 {
             return Err(malformed());
         }
+        let (in_range, fill) = match filled {
+            None => (now, Fill::NotAsked),
+            Some(Err(class)) => (now, Fill::Unknown(class)),
+            Some(Ok(answer)) => self
+                .filled(answer)
+                .unwrap_or_else(|failure| (now, Fill::Unknown(failure.class))),
+        };
         Ok(Coverage {
             age,
-            now,
-            before: rows.count("before")?,
+            // Samples with timestamps of their own (cAdvisor) get no staleness marker: their series linger in an instant
+            // selector for the whole lookback-delta, while the range has long lost them.
+            now: now.min(in_range),
+            before,
+            old: if self.has_its_own_look_back() {
+                rows.count("old")?
+            } else {
+                before
+            },
             down: rows.count("down")?,
             own_pods: rows.count("pods")?,
             fill,
         })
     }
+
+    /// Series within the range, and how well they fill it.
+    fn filled(&self, answer: &Answer) -> Result<(u64, Fill), Failure> {
+        let rows = Rows::of(answer)?;
+        let (mut series, mut now) = (0_u64, 0_u64);
+        for (samples, count) in rows.by_samples("in_range")? {
+            series = series.saturating_add(count);
+            now = now.max(samples);
+        }
+        let lately = rows.count("fill_before")?.max(rows.count("fill_behind")?);
+        let is_asked = self.leaf.range.is_some_and(|range| range <= LONGEST_FILL);
+        let fill = if is_asked {
+            Fill::Samples { now, lately }
+        } else {
+            Fill::NotAsked
+        };
+        Ok((series, fill))
+    }
+
+    /// Whether a stretch shorter than that of the query tells if these series are young.
+    fn has_its_own_look_back(&self) -> bool {
+        self.leaf.over_time && self.leaf.look_back != self.look_back
+    }
 }
 
 /// Rows of an answer by name.
-struct Rows<'a>(Vec<(&'a str, f64)>);
+struct Rows<'a>(Vec<Row<'a>>);
+
+struct Row<'a> {
+    name: &'a str,
+    samples: Option<&'a str>,
+    number: f64,
+}
 
 impl<'a> Rows<'a> {
     fn of(answer: &'a Answer) -> Result<Self, Failure> {
         let Value::Vector(series) = &answer.value else {
             return Err(malformed());
         };
-        let rows = series
-            .iter()
-            .map(|series| Some((series.labels.get(ROW)?, series.sample?)));
+        let rows = series.iter().map(|series| {
+            Some(Row {
+                name: series.labels.get(ROW)?,
+                samples: series.labels.get(SAMPLES),
+                number: series.sample?,
+            })
+        });
         rows.collect::<Option<_>>().map(Self).ok_or_else(malformed)
     }
 
-    fn number(&self, row: &str) -> Option<f64> {
-        self.0.iter().find(|(name, _)| *name == row).map(|(_, number)| *number)
+    fn named(&self, name: &str) -> impl Iterator<Item = &Row<'a>> {
+        self.0.iter().filter(move |row| row.name == name)
+    }
+
+    fn number(&self, name: &str) -> Option<f64> {
+        self.named(name).next().map(|row| row.number)
     }
 
     /// A count; a row that is not there counts nothing.
-    fn count(&self, row: &str) -> Result<u64, Failure> {
-        let number = self.number(row).unwrap_or_default();
-        format!("{number:.0}").parse().map_err(|_| malformed())
+    fn count(&self, name: &str) -> Result<u64, Failure> {
+        whole(self.number(name).unwrap_or_default())
     }
+
+    /// Numbers of samples, each with how many series have so many.
+    fn by_samples(&self, name: &str) -> Result<Vec<(u64, u64)>, Failure> {
+        let pair = |row: &Row<'_>| {
+            let samples = row
+                .samples
+                .and_then(|samples| samples.parse().ok())
+                .ok_or_else(malformed)?;
+            Ok((samples, whole(row.number)?))
+        };
+        self.named(name).map(pair).collect()
+    }
+}
+
+fn whole(number: f64) -> Result<u64, Failure> {
+    format!("{number:.0}").parse().map_err(|_| malformed())
 }
 
 fn malformed() -> Failure {
@@ -226,3 +315,6 @@ fn row(name: &str, expression: &str) -> String {
 fn seconds(duration: SignedDuration) -> String {
     format!("{}", duration.as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use autoscaler_core::{Evidence, Failure, FailureClass, PartialCause, Reading};
 use futures::future;
-use jiff::SignedDuration;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{self, Answer, Value};
 use crate::health::Health;
 use crate::observer::{Observer, Outcome, RequestKind, Silent};
-use crate::plan::{PlannedQuery, QueryPlan, offset_text};
+use crate::plan::{PlanError, PlannedQuery, QueryPlan, offset_text};
 use crate::probe::{Coverage, Probe, ProbeContext, judge};
+use crate::rest::Rest;
 use crate::share::{Asked, Sent, Share, Sharing};
-use crate::source::{Source, SourceConfig, SourceError};
+use crate::slots::Slots;
+use crate::source::{Raw, Source, SourceConfig, SourceError};
 
 /// How old a shared answer may be: half the shortest interval, so that no autoscaler is ever given the answer to its
 /// own previous evaluation, and far below the interval of any scrape.
@@ -30,15 +30,16 @@ type Answered = Result<Arc<Answer>, Failure>;
 /// A client of one source. Sources share nothing, so that one which hangs delays no other.
 #[derive(Debug)]
 pub struct Prometheus {
-    line: Arc<Line>,
+    requests: Arc<Requests>,
     answers: Arc<Share<Answered>>,
 }
 
 /// What a request needs, whoever polls it.
 #[derive(Debug)]
-struct Line {
+struct Requests {
     source: Source,
-    slots: Semaphore,
+    slots: Slots,
+    rest: Rest,
     health: Health,
     observer: Arc<dyn Observer>,
 }
@@ -53,11 +54,11 @@ impl Prometheus {
     /// A client whose requests are counted.
     pub fn observed(config: SourceConfig, observer: Arc<dyn Observer>) -> Result<Self, SourceError> {
         let source = Source::new(config)?;
-        let slots = Semaphore::new(source.max_concurrent().min(Semaphore::MAX_PERMITS));
         Ok(Self {
-            line: Arc::new(Line {
+            requests: Arc::new(Requests {
+                slots: Slots::new(source.max_concurrent()),
                 source,
-                slots,
+                rest: Rest::default(),
                 health: Health::default(),
                 observer,
             }),
@@ -69,7 +70,8 @@ impl Prometheus {
     pub async fn read(&self, query: &PlannedQuery, deadline: Instant) -> Reading {
         let evidence = match query.plan() {
             Ok(_) => Evidence::Unprobed,
-            Err(error) if error.refuses_the_text() => return Reading::Failed(Failure::of(FailureClass::BadQuery)),
+            Err(error) if error.refuses_the_text() => return not_sent(FailureClass::BadQuery, error),
+            Err(error) if error.is_passing() => return not_sent(FailureClass::Internal, error),
             Err(_) => Evidence::Unprobeable,
         };
         match self.ask(RequestKind::Query, &query.shared_text(), deadline).await {
@@ -82,7 +84,8 @@ impl Prometheus {
     }
 
     /// Probes the selectors behind a reading, and judges it (R1, R2). To be asked before a change of size. A reading
-    /// that is no number, or cannot be probed, is returned as it is; a probe that fails is a failed reading.
+    /// that is no number, or cannot be probed, is returned as it is; a probe that fails is a failed reading, and one that
+    /// fails only where it looks at the fill of a range a partial one.
     pub async fn probe(
         &self,
         query: &PlannedQuery,
@@ -102,7 +105,7 @@ impl Prometheus {
                 };
             }
             Ok((coverages, false)) => coverages,
-            Err(failure) => return Reading::Failed(failure),
+            Err(failure) => return Reading::Failed(failure.of_the_probe()),
         };
         self.proven(judge(reading, &coverages, context), false, query, deadline)
             .await
@@ -115,24 +118,47 @@ impl Prometheus {
         context: &'a ProbeContext,
         deadline: Instant,
     ) -> Result<(Vec<(Probe<'a>, Coverage)>, bool), Failure> {
-        let requests = plan.leaves.iter().map(|leaf| async move {
+        let requests = plan.leaves.iter().map(|leaf| {
             let probe = Probe::new(leaf, plan.look_back, context.own_pods.as_ref());
-            let answer = self.ask(RequestKind::Probe, &probe.text().into(), deadline).await?;
-            let coverage = probe.coverage(&answer)?;
-            Ok(((probe, coverage), answer.warned))
+            self.coverage(probe, deadline)
         });
         let (coverages, warned): (Vec<_>, Vec<bool>) = future::try_join_all(requests).await?.into_iter().unzip();
         Ok((coverages, warned.contains(&true)))
     }
 
-    /// Fills in whether the source would know (R4): it has answered for one look-back, and has scraped targets both
-    /// now and one look-back ago. An answer with a warning proves nothing.
+    /// Both questions about one selector, at once. The second reads whole ranges, and may fail alone.
+    async fn coverage<'a>(
+        &self,
+        probe: Probe<'a>,
+        deadline: Instant,
+    ) -> Result<((Probe<'a>, Coverage), bool), Failure> {
+        let kind = RequestKind::Probe;
+        let filled = async {
+            let text = probe.fill_text()?;
+            Some(self.ask(kind, &text.into(), deadline).await)
+        };
+        let text = probe.text().into();
+        let (answer, filled) = future::join(self.ask(kind, &text, deadline), filled).await;
+        let answer = answer?;
+        let filled = filled
+            .as_ref()
+            .map(|filled| filled.as_deref().map_err(|failure| failure.class));
+        let coverage = probe.coverage(&answer, filled)?;
+        let warned = answer.warned || filled.is_some_and(|filled| filled.is_ok_and(|answer| answer.warned));
+        Ok(((probe, coverage), warned))
+    }
+
+    /// Fills in whether the source would know (R4). An answer with a warning proves nothing.
     async fn proven(&self, reading: Reading, warned: bool, query: &PlannedQuery, deadline: Instant) -> Reading {
         let absent = matches!(reading, Reading::Missing { .. } | Reading::NotANumber { .. });
         if !absent || warned || !query.wants_proof_of_absence() {
             return reading;
         }
-        let source_proven = self.source_would_know(query.look_back(), deadline).await;
+        let source_proven = match query.plan() {
+            Ok(plan) => self.source_would_know(plan, deadline).await,
+            // Nobody can say whose series are absent.
+            Err(_) => false,
+        };
         match reading {
             Reading::Missing { .. } => Reading::Missing { source_proven },
             Reading::NotANumber { .. } => Reading::NotANumber { source_proven },
@@ -140,29 +166,51 @@ impl Prometheus {
         }
     }
 
-    async fn source_would_know(&self, look_back: SignedDuration, deadline: Instant) -> bool {
-        if !self.line.health.has_answered_for(look_back, Instant::now()) {
+    /// The source has answered for one look-back, has scraped targets both now and one look-back ago, and of those that
+    /// had the series in question none is down. A workload whose own scrape fails looks just like one without load.
+    async fn source_would_know(&self, plan: &QueryPlan, deadline: Instant) -> bool {
+        let look_back = plan.look_back;
+        if !self.requests.health.has_answered_for(look_back, Instant::now()) {
             return false;
         }
-        let text = format!("count(up) and count(up{})", offset_text(look_back));
-        let answer = self.ask(RequestKind::Proof, &text.into(), deadline).await;
-        answer
-            .is_ok_and(|answer| !answer.warned && matches!(&answer.value, Value::Vector(series) if !series.is_empty()))
+        let scrapes = format!("count(up) and count(up{})", offset_text(look_back));
+        if self.finds_any(RequestKind::Proof, scrapes, deadline).await != Some(true) {
+            return false;
+        }
+        let down = plan.leaves.iter().map(|leaf| {
+            let down = Probe::new(leaf, look_back, None).absence_text();
+            self.finds_any(RequestKind::Probe, down, deadline)
+        });
+        future::join_all(down).await.iter().all(|down| *down == Some(false))
+    }
+
+    /// Whether a query answers with any series; nothing if that cannot be told.
+    async fn finds_any(&self, kind: RequestKind, text: String, deadline: Instant) -> Option<bool> {
+        let answer = self.ask(kind, &text.into(), deadline).await.ok()?;
+        match &answer.value {
+            Value::Vector(series) if !answer.warned => Some(!series.is_empty()),
+            Value::Vector(_) | Value::Scalar(_) | Value::Other => None,
+        }
     }
 
     /// One question, shared with whoever asks the same, answered before the deadline or not at all.
     async fn ask(&self, kind: RequestKind, text: &Arc<str>, deadline: Instant) -> Answered {
         let Asked { answer, joined } = self.answers.ask(text, sharing(kind), is_worth_keeping, |sent| {
-            let (line, text) = (Arc::clone(&self.line), Arc::clone(text));
-            async move { line.request(kind, &text, &sent).await }
+            let (requests, text) = (Arc::clone(&self.requests), Arc::clone(text));
+            async move { requests.send(kind, &text, &sent).await }
         });
         if joined {
-            self.line.observer.shared(kind);
+            self.requests.observer.shared(kind);
         }
         timeout_at(deadline, answer)
             .await
             .unwrap_or(Err(Failure::of(FailureClass::Timeout)))
     }
+}
+
+/// A query that is not even sent, with the sentence that says why.
+fn not_sent(class: FailureClass, error: &PlanError) -> Reading {
+    Reading::Failed(Failure::of(class).because(error.to_string()))
 }
 
 /// Who may share what. A probe never takes an answer that was given before it was asked for: something has just
@@ -186,29 +234,44 @@ fn is_worth_keeping(answered: &Answered) -> bool {
     })
 }
 
-impl Line {
+impl Requests {
     /// One request, in its turn. Dropping it at any point ends it and gives back its slot.
-    async fn request(self: Arc<Self>, kind: RequestKind, text: &str, sent: &Sent) -> Answered {
-        let _slot = self.slots.acquire().await.expect("the slots are never closed");
+    async fn send(self: Arc<Self>, kind: RequestKind, text: &str, sent: &Sent) -> Answered {
+        let _slot = self.slots.acquire(text).await;
+        let now = sent.now();
+        if let Some(failure) = self.rest.failure(now) {
+            return Err(failure);
+        }
         let record = Recorded {
-            line: &self,
+            requests: &self,
             kind,
-            sent: sent.now(),
+            text,
+            sent: now,
             ended: false,
         };
         let answered = match self.source.send(text).await {
-            Ok(raw) => answer::parse(raw.status, &raw.body).map(Arc::new),
+            Ok(raw) => self.read(&raw),
             Err(failure) => Err(failure),
         };
         record.end(&answered);
         answered
     }
+
+    fn read(&self, raw: &Raw) -> Answered {
+        let answered = answer::parse(raw.status, &raw.body).map(Arc::new);
+        let rest = |wanted| self.rest.begin(raw.status, wanted, Instant::now());
+        match raw.retry_after.and_then(rest) {
+            Some(failure) => answered.map_err(|_| failure),
+            None => answered,
+        }
+    }
 }
 
 /// A request that is counted however it ends.
 struct Recorded<'a> {
-    line: &'a Line,
+    requests: &'a Requests,
     kind: RequestKind,
+    text: &'a str,
     sent: Instant,
     ended: bool,
 }
@@ -216,28 +279,38 @@ struct Recorded<'a> {
 impl Recorded<'_> {
     fn end(mut self, answered: &Answered) {
         self.ended = true;
+        let Requests { slots, health, .. } = self.requests;
         match answered {
             Ok(_) => {
-                self.line.health.answered(self.sent);
+                slots.answered(self.text);
+                health.answered(self.sent);
                 self.observe(Outcome::Answered);
             }
             Err(failure) => {
-                self.line.health.failed(self.sent, failure.class);
+                match failure.class {
+                    FailureClass::Timeout => slots.silent(self.text, self.sent.elapsed()),
+                    _ => slots.answered(self.text),
+                }
+                health.failed(self.sent, failure.class);
                 self.observe(Outcome::Failed(failure.class));
             }
         }
     }
 
     fn observe(&self, outcome: Outcome) {
-        self.line.observer.finished(self.kind, outcome, self.sent.elapsed());
+        self.requests.observer.finished(self.kind, outcome, self.sent.elapsed());
     }
 }
 
 impl Drop for Recorded<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.line.health.silent(self.sent);
+            self.requests.slots.silent(self.text, self.sent.elapsed());
+            self.requests.health.silent(self.sent);
             self.observe(Outcome::Abandoned);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,9 +15,6 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use tokio::time::Instant;
 
-#[cfg(test)]
-mod tests;
-
 /// Entries beyond which no further answer is kept. Questions under way are as many as there are callers waiting.
 const MAX_ENTRIES: usize = 1024;
 /// The map is not swept before it holds so many.
@@ -200,3 +197,6 @@ impl<A: Clone> fmt::Debug for State<A> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use autoscaler_core::{Failure, FailureClass};
+use jiff::fmt::rfc2822;
 use prometheus_http_query::InstantQueryBuilder;
 use reqwest::Response;
-use reqwest::header::AUTHORIZATION;
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
 mod config;
 mod connection;
@@ -140,6 +141,8 @@ pub enum SourceError {
 #[derive(Debug)]
 pub(crate) struct Raw {
     pub(crate) status: u16,
+    /// For how long the source asks not to be asked.
+    pub(crate) retry_after: Option<Duration>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -196,6 +199,7 @@ impl Source {
     /// Reads a body under the cap, counted as it arrives and after decompression.
     async fn body(&self, mut response: Response) -> Result<Raw, Failure> {
         let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
         let failure = |class| Failure::of(class).with_status(status);
         let mut body = Vec::new();
         loop {
@@ -204,11 +208,28 @@ impl Source {
                     return Err(failure(FailureClass::AnswerTooLarge));
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(Raw { status, body }),
+                Ok(None) => {
+                    return Ok(Raw {
+                        status,
+                        retry_after,
+                        body,
+                    });
+                }
                 Err(_) => return Err(failure(FailureClass::MalformedAnswer)),
             }
         }
     }
+}
+
+/// `Retry-After` in either of its forms (RFC 9110, section 10.2.3); a date is compared with the source's own clock.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok();
+    let wanted = text(RETRY_AFTER)?.trim();
+    if let Ok(seconds) = wanted.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = |text: &str| rfc2822::parse(text).ok().map(|at| at.timestamp());
+    at(wanted)?.duration_since(at(text(DATE)?)?).try_into().ok()
 }
 
 /// The class of a request that got no response. A connection that was made and then cut is as good as none.

@@ -187,6 +187,36 @@ async fn r2_a_prometheus_that_has_just_returned_is_not_believed() {
     assert_eq!(cause(reading), PartialCause::YoungSeries { look_back });
 }
 
+/// A pod was replaced by another, with two minutes between them: as many series as ever, and a rate a fifth too low.
+#[tokio::test]
+async fn r2_a_range_that_lacks_more_than_a_tenth_of_its_samples_is_not_believed() {
+    let minutes = Duration::from_mins;
+    let options = PrometheusOptions::default()
+        .with_history_until(requests("web-0"), (minutes(15), minutes(6)), SECOND, steadily)
+        .with_history(requests("web-1"), minutes(4), SECOND, steadily);
+    let server = start(options).await;
+    assert_eq!(server.value("count(requests_total offset 5m)").await, Some(1.0));
+    let rate = server.value(PER_SECOND).await.unwrap();
+    assert!((70.0..90.0).contains(&rate), "{rate}");
+    let reading = read_and_probe(&server, &query(PER_SECOND), &context()).await;
+    let look_back = SignedDuration::from_mins(5);
+    assert_eq!(cause(reading), PartialCause::YoungSeries { look_back });
+}
+
+/// A metric of ten minutes is old enough for a range of five, whatever the query reads beside it.
+#[tokio::test]
+async fn r2_a_selector_is_young_by_its_own_look_back() {
+    let options = knowing(&["web-0"]).with_history("jobs", Duration::from_hours(2), Duration::from_secs(15), |_| 1.0);
+    let server = start(options).await;
+    let mixed = query(&format!("{PER_SECOND} + sum(max_over_time(jobs[1h]))"));
+    let reading = read_and_probe(&server, &mixed, &context()).await;
+    let probed = Evidence::Probed;
+    assert!(
+        matches!(reading, Reading::Fresh { evidence, .. } if evidence == probed),
+        "{reading:?}"
+    );
+}
+
 #[tokio::test]
 async fn r1_samples_older_than_allowed_are_stale() {
     let old = (TEN_MINUTES, Duration::from_mins(2));
@@ -256,6 +286,35 @@ async fn r4_what_rests_on_no_series_is_missing_and_proven_where_targets_are_up()
     assert_eq!(read_and_probe(&server, &proving(PER_SECOND), &context()).await, proven);
 }
 
+/// The scrape of the workload fails, while that of everything else goes on.
+#[tokio::test]
+async fn r4_an_absence_is_not_believed_while_the_targets_that_had_the_series_are_down() {
+    let server = start(knowing(&["web-0"])).await;
+    let (web, other) = (Exporter::start(), Exporter::start());
+    web.set_rate(&requests("web-0"), 100.0);
+    let instance = [("instance", "web-0")];
+    server.add_target("web", web.address(), &instance).unwrap();
+    server.add_target("other", other.address(), &[]).unwrap();
+    server.wait_for("count(up offset 1s == 1)", |up| up > 1.5).await;
+    // A look-back of a second, so that all that happens here lies behind it soon.
+    let query = PlannedQuery::new("sum(requests_total)", Some(Seconds::new(1))).with_proof_of_absence();
+    let prometheus = Prometheus::new(SourceConfig::new(server.url())).unwrap();
+    let read = async || prometheus.read(&query, deadline()).await;
+    assert!(matches!(read().await, Reading::Fresh { .. }));
+
+    web.fail(true);
+    server.wait_for("count(up == 0)", |down| down > 0.5).await;
+    server.wait_for("count(up offset 3s == 0)", |down| down > 0.5).await;
+    let absent = |source_proven| Reading::Missing { source_proven };
+    assert_eq!(read().await, absent(false));
+
+    // The workload is there again, and has nothing to say.
+    web.clear();
+    web.fail(false);
+    server.wait_for("count(up == 1)", |up| up > 1.5).await;
+    assert_eq!(read().await, absent(true));
+}
+
 #[tokio::test]
 async fn r3_r4_a_real_server_answers_as_the_rules_expect() {
     let options = knowing(&["web-0", "web-1"]).with_history("load", TEN_MINUTES, SECOND, steadily);
@@ -309,13 +368,18 @@ async fn every_probe_of_the_corpus_is_accepted() {
     assert!(plans.len() > 40, "{}", plans.len());
     for leaf in plans.iter().flat_map(|plan| &plan.leaves) {
         for look_back in [leaf.look_back, SignedDuration::from_millis(1500)] {
-            let text = Probe::new(leaf, look_back, Some(&own_pods)).text();
-            let answer = server.query(&text).await;
-            assert_eq!(answer["status"], "success", "{text}: {answer}");
-            assert!(
-                answer["warnings"].is_null() && answer["infos"].is_null(),
-                "{text}: {answer}"
-            );
+            let probe = Probe::new(leaf, look_back, Some(&own_pods));
+            for text in [probe.text(), probe.absence_text()]
+                .into_iter()
+                .chain(probe.fill_text())
+            {
+                let answer = server.query(&text).await;
+                assert_eq!(answer["status"], "success", "{text}: {answer}");
+                assert!(
+                    answer["warnings"].is_null() && answer["infos"].is_null(),
+                    "{text}: {answer}"
+                );
+            }
         }
     }
 }

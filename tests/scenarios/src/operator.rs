@@ -9,7 +9,7 @@ use autoscaler_core::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::probe::{ProbeContext, probe};
+use crate::probe::{ProbeContext, may_be_down, probe};
 use crate::reasons;
 use crate::runner::Form;
 use crate::scenario::{Answers, Metric, Mode, Next};
@@ -188,7 +188,7 @@ impl Operator {
     }
 
     /// Whether an absence can be believed, where the policy asks (R4): the source has answered for one look-back, and
-    /// has known targets now and one look-back ago.
+    /// has known targets now and one look-back ago, none of which is down that had the series.
     fn proven(&self, reading: Reading, metric: &Metric, world: &World<'_>, now: SignedDuration) -> Reading {
         let policy = &metric.policy;
         if policy.when_missing != WhenMissing::Zero && policy.when_nan != WhenNan::Zero {
@@ -196,7 +196,8 @@ impl Operator {
         }
         let look_back = metric.look_back.unwrap_or_else(|| metric.query.look_back());
         let answered = self.answering_since.is_some_and(|since| now - since >= look_back);
-        let source_proven = answered && knows_up(world.series, now) && knows_up(world.series, now - look_back);
+        let scrapes = knows_up(world.series, now) && knows_up(world.series, now - look_back);
+        let source_proven = answered && scrapes && !may_be_down(&metric.query, world.series, now, look_back);
         match reading {
             Reading::Missing { .. } => Reading::Missing { source_proven },
             Reading::NotANumber { .. } => Reading::NotANumber { source_proven },

@@ -25,6 +25,19 @@ const HAD_SERIES: [SignedDuration; 3] = [
     SignedDuration::from_hours(6),
 ];
 
+/// The same before an absence is taken for no load.
+const HAD_SERIES_BEFORE_THE_ABSENCE: [SignedDuration; 9] = [
+    SignedDuration::from_mins(1),
+    SignedDuration::from_mins(2),
+    SignedDuration::from_mins(5),
+    SignedDuration::from_mins(10),
+    SignedDuration::from_mins(20),
+    SignedDuration::from_mins(40),
+    SignedDuration::from_mins(80),
+    SignedDuration::from_mins(160),
+    SignedDuration::from_hours(6),
+];
+
 /// What the coverage of a query is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProbeContext {
@@ -45,6 +58,9 @@ impl ProbeContext {
         self.look_back.unwrap_or_else(|| query.look_back())
     }
 }
+
+/// Beyond this range its past fill is not looked at.
+const LONGEST_FILL: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is found behind a number.
 struct Coverage {
@@ -92,33 +108,46 @@ fn coverage(query: &Query, series: &[Series], at: SignedDuration, context: &Prob
     let now = query.range.map_or(now, |range| {
         now.min(filled(at, range).filter(|samples| *samples > 0).count())
     });
-    let fill = query.range.map(|range| {
-        // A subquery takes its steps at multiples of their length.
-        let stretch = (LOOKBACK_DELTA + range * 2).max(range * 4);
-        let steps = multiples(range, at - stretch, at);
+    let fill = query.range.filter(|range| *range <= LONGEST_FILL).map(|range| {
+        let most = |ago| filled(at - ago, range).max().unwrap_or_default();
         Fill {
-            now: filled(at, range).max().unwrap_or_default(),
-            lately: steps
-                .filter_map(|step| filled(step, range).max())
-                .max()
-                .unwrap_or_default(),
+            now: most(SignedDuration::ZERO),
+            lately: most(range).max(most(LOOKBACK_DELTA + range)),
         }
     });
     Coverage {
         age: newest.map(|newest| at - newest),
         now: count(now),
         before: count(selector.instant(series, at - look_back).count()),
-        down: count(down_targets(selector, series, at, look_back)),
+        down: count(down_targets(
+            selector,
+            series,
+            at,
+            look_back,
+            &HAD_SERIES.map(|ago| ago.max(look_back)),
+        )),
         own_pods: count(own_pods.len()),
         fill,
     }
 }
 
+/// Whether an absence of the query's series may be that of the targets which had them (R4).
+pub(crate) fn may_be_down(query: &Query, series: &[Series], at: SignedDuration, look_back: SignedDuration) -> bool {
+    let times = HAD_SERIES_BEFORE_THE_ABSENCE;
+    // Where the query names no metric nobody can say whose series are absent.
+    !query.is_probeable() || down_targets(&query.selector, series, at, look_back, &times) > 0
+}
+
 /// Scrape targets that had such series within the last hours and are down now.
-fn down_targets(selector: &Selector, series: &[Series], at: SignedDuration, look_back: SignedDuration) -> usize {
-    let longer = HAD_SERIES.into_iter().filter(|ago| *ago > look_back);
+fn down_targets(
+    selector: &Selector,
+    series: &[Series],
+    at: SignedDuration,
+    look_back: SignedDuration,
+    times: &[SignedDuration],
+) -> usize {
     let had: Vec<&Labels> = iter::once(look_back)
-        .chain(longer)
+        .chain(times.iter().copied())
         .flat_map(|ago| selector.instant(series, at - ago))
         .map(|sample| sample.labels)
         .collect();
@@ -199,9 +228,9 @@ fn explained(before: u64, context: &ProbeContext) -> u64 {
     if now >= then { before } else { before * now / then }
 }
 
-/// More than one and more than a quarter of the samples are lacking.
+/// More than one and more than a tenth of the samples are lacking.
 fn is_short(fill: &Fill) -> bool {
-    fill.now + 1 < fill.lately && fill.now * 4 < fill.lately * 3
+    fill.now + 1 < fill.lately && fill.now * 10 < fill.lately * 9
 }
 
 /// The pod that a series belongs to, if it is one of the target's. A server of a single namespace may not label it.
@@ -211,17 +240,6 @@ fn own_pod(labels: &Labels) -> Option<(&str, &str)> {
     let ordinal = pod.strip_prefix(STATEFUL_SET)?.strip_prefix('-')?;
     let is_own = !ordinal.is_empty() && ordinal.bytes().all(|byte| byte.is_ascii_digit());
     (is_own && ["", NAMESPACE].contains(&namespace)).then_some((namespace, pod))
-}
-
-/// The multiples of a step in `(after, until]`.
-fn multiples(
-    step: SignedDuration,
-    after: SignedDuration,
-    until: SignedDuration,
-) -> impl Iterator<Item = SignedDuration> {
-    let (step, after, until) = (step.as_millis().max(1), after.as_millis(), until.as_millis());
-    let numbers = (after.div_euclid(step) + 1)..=until.div_euclid(step);
-    numbers.map(move |number| SignedDuration::from_millis(i64::try_from(number * step).unwrap_or(i64::MAX)))
 }
 
 fn count(number: usize) -> u64 {

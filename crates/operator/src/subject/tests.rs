@@ -1,3 +1,4 @@
+use autoscaler_promql::{PlanError, PlannedQuery};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::{Value, json};
 
@@ -75,4 +76,15 @@ async fn r16_what_an_interruption_left_open_is_owed_from_the_start() {
     assert!(flushed(&Value::Null, Continuity::Broken));
     let of_the_future = stored(server + HOUR);
     assert!(!flushed(&of_the_future, Continuity::Unbroken));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r1_a_query_that_could_not_be_planned_for_want_of_a_thread_is_planned_again() {
+    let (clock, _) = clock_ahead(SignedDuration::ZERO);
+    let mut subject = subject(&Value::Null, Continuity::Unbroken, &clock);
+    let unfinished = PlannedQuery::with_plan("sum(load)", Err(PlanError::NotPlanned), None);
+    subject.prepared.as_mut().unwrap().metrics[0].query = Some(unfinished);
+    assert!(!subject.catch_up(), "nothing was edited");
+    let prepared = subject.prepared.as_ref().unwrap();
+    assert!(prepared.metrics[0].query.as_ref().unwrap().plan().is_ok());
 }

@@ -95,7 +95,7 @@ pub(crate) fn offset_text(offset: SignedDuration) -> String {
 }
 
 /// A duration as PromQL writes it, exact to the millisecond, which is Prometheus' own resolution.
-pub(crate) fn duration_text(duration: SignedDuration) -> String {
+pub(super) fn duration_text(duration: SignedDuration) -> String {
     match duration.as_millis() {
         millis if millis % 1000 == 0 => format!("{}s", millis / 1000),
         millis => format!("{millis}ms"),

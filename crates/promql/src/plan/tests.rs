@@ -25,8 +25,13 @@ fn line(leaf: &Leaf) -> String {
         over_time: _,
         offset,
     } = leaf;
-    let range = range.map_or_else(String::new, |range| format!(" range {}", duration_text(range)));
-    let (selector, look_back) = (selector.instant(SignedDuration::ZERO), duration_text(*look_back));
+    let range = range.map_or_else(String::new, |range| {
+        format!(" range {}", selector::duration_text(range))
+    });
+    let (selector, look_back) = (
+        selector.instant(SignedDuration::ZERO),
+        selector::duration_text(*look_back),
+    );
     format!("{selector} back {look_back}{range}{}", offset_text(*offset))
 }
 
@@ -157,7 +162,7 @@ fn r5a_no_text_of_the_length_allowed_overflows_the_parsers_stack() {
     for text in texts {
         assert!(text.len() <= MAX_BYTES);
         // That it returns is the assertion: an overflow aborts the process.
-        let _ = on_the_parser_thread(&Lifted::of(&text));
+        let _ = on_a_thread(&Lifted::of(&text), PARSER_STACK_BYTES);
     }
 }
 
@@ -258,4 +263,14 @@ proptest! {
         let text = leaf.selector.range(leaf.range.unwrap(), leaf.offset);
         prop_assert_eq!(QueryPlan::of(&text).map(|plan| plan.leaves), Ok(plan.leaves.clone()));
     }
+}
+
+#[test]
+fn a_thread_that_cannot_be_started_says_nothing_of_the_text() {
+    const MORE_THAN_ANY_MACHINE_HAS: usize = 1 << 60;
+    let text = "sum(rate(m[1m]))";
+    let error = on_a_thread(&Lifted::of(text), MORE_THAN_ANY_MACHINE_HAS).unwrap_err();
+    assert_eq!(error, PlanError::NotPlanned);
+    assert!(error.is_passing() && !error.refuses_the_text());
+    assert!(PlannedQuery::new(text, None).plan().is_ok());
 }

@@ -4,9 +4,6 @@ use autoscaler_core::{Evidence, PartialCause, Reading};
 
 use super::{Coverage, Fill, Probe, ProbeContext};
 
-#[cfg(test)]
-mod tests;
-
 /// Judges a number by what the probes of its selectors found. A reading without a number, or one that is a part
 /// already, stays what it is.
 ///
@@ -51,6 +48,7 @@ fn gap(probe: &Probe<'_>, coverage: &Coverage, context: &ProbeContext) -> Option
         age: _,
         now,
         before,
+        old,
         down,
         own_pods,
         fill,
@@ -61,10 +59,13 @@ fn gap(probe: &Probe<'_>, coverage: &Coverage, context: &ProbeContext) -> Option
     if down > removed(context) {
         return Some(PartialCause::TargetsDown { down });
     }
-    if now > 0 && probe.leaf.over_time && (before == 0 || fill.is_some_and(is_short)) {
+    if now > 0 && probe.leaf.over_time && (old == 0 || fill.is_short()) {
         return Some(PartialCause::YoungSeries {
-            look_back: probe.look_back,
+            look_back: probe.leaf.look_back,
         });
+    }
+    if let Fill::Unknown(class) = fill {
+        return Some(PartialCause::UnknownFill { class });
     }
     let ready = context.own_pods.as_ref().map(|pods| pods.ready)?;
     (own_pods > 0 && own_pods < u64::from(ready.get())).then_some(PartialCause::FewerPods {
@@ -88,9 +89,19 @@ fn explained(before: u64, context: &ProbeContext) -> u64 {
     u64::try_from(u128::from(before) * now / then).unwrap_or(before)
 }
 
-/// A range is short of samples if more than one and more than a quarter of them are lacking. One more or less is
-/// where the scrapes happen to fall; `rate()` needs two samples, so a range of the least sensible length is not judged.
-fn is_short(fill: Fill) -> bool {
-    let Fill { now, lately } = fill;
-    now.saturating_add(1) < lately && now.saturating_mul(4) < lately.saturating_mul(3)
+impl Fill {
+    /// A range is short of samples if more than one and more than a tenth of them are lacking. One more or less is where
+    /// the scrapes happen to fall, and a tenth is the default tolerance: a number that is lower by no more does not shrink
+    /// a target by itself.
+    fn is_short(self) -> bool {
+        match self {
+            Self::Samples { now, lately } => {
+                now.saturating_add(1) < lately && now.saturating_mul(10) < lately.saturating_mul(9)
+            }
+            Self::NotAsked | Self::Unknown(_) => false,
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use autoscaler_core::FailureClass;
+use autoscaler_core::{Failure, FailureClass, Reading};
 use autoscaler_promql::{Outcome, Prometheus, RequestKind, SourceConfig};
 use axum::body::{Body, Bytes};
 use axum::response::Response;
@@ -156,6 +156,59 @@ async fn a_connection_cut_within_the_answer_is_a_malformed_answer() {
     .await;
     let reading = client(SourceConfig::new(url)).read(&query("m"), patient()).await;
     assert_eq!(reading, failed(FailureClass::MalformedAnswer, Some(200)));
+}
+
+/// A server that is overloaded, and says for how long.
+async fn overloaded(status: u16, retry_after: &'static str) -> Fake {
+    Fake::start(move |_| async move {
+        Response::builder()
+            .status(status)
+            .header("date", "Sun, 22 Nov 2026 12:00:00 GMT")
+            .header("retry-after", retry_after)
+            .body(Body::empty())
+            .unwrap()
+    })
+    .await
+}
+
+fn left_alone(status: u16, seconds: u64) -> Reading {
+    let words = format!("the source asked to be left alone for {seconds} s");
+    Reading::Failed(
+        Failure::of(FailureClass::Unavailable)
+            .with_status(status)
+            .because(words),
+    )
+}
+
+#[tokio::test]
+async fn a_source_that_asks_to_be_left_alone_is_and_that_is_told() {
+    let table = [
+        (429, "60", 60),
+        (503, "86400", 300),
+        (503, "Sun, 22 Nov 2026 12:02:00 GMT", 120),
+    ];
+    for (status, retry_after, seconds) in table {
+        let server = overloaded(status, retry_after).await;
+        let prometheus = client(SourceConfig::new(server.url()));
+        for text in ["a", "b", "a"] {
+            let reading = prometheus.read(&query(text), patient()).await;
+            assert_eq!(reading, left_alone(status, seconds), "{retry_after}");
+        }
+        assert_eq!(server.texts(), ["a"], "{retry_after}");
+    }
+}
+
+#[tokio::test]
+async fn a_wish_that_cannot_be_read_or_is_over_is_passed_over() {
+    for retry_after in ["0", "soon", "-1", "Sun, 22 Nov 2026 11:59:00 GMT"] {
+        let server = overloaded(503, retry_after).await;
+        let prometheus = client(SourceConfig::new(server.url()));
+        for text in ["a", "b"] {
+            let reading = prometheus.read(&query(text), patient()).await;
+            assert_eq!(reading, failed(FailureClass::Unavailable, Some(503)), "{retry_after}");
+        }
+        assert_eq!(server.texts(), ["a", "b"]);
+    }
 }
 
 #[tokio::test]

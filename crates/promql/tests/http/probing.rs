@@ -1,11 +1,11 @@
 //! What is asked before a change of size, and before an absence counts as zero.
 
-use autoscaler_core::{Evidence, FailureClass, PartialCause, Quantity, Reading, Replicas, Seconds};
+use autoscaler_core::{Evidence, Failure, FailureClass, PartialCause, Quantity, Reading, Replicas, Seconds};
 use autoscaler_promql::{PlannedQuery, ProbeContext, SourceConfig};
 use jiff::SignedDuration;
 
 use crate::fake::{Fake, answer, number, rows, vector};
-use crate::{client, failed, patient, query};
+use crate::{client, patient, query};
 
 fn context() -> ProbeContext {
     ProbeContext {
@@ -77,10 +77,36 @@ async fn r3_a_probe_with_a_warning_makes_a_reading_partial() {
 #[tokio::test]
 async fn r1_no_probe_no_change() {
     let server = probed("<html>".to_owned()).await;
+    let failure = Failure::of(FailureClass::MalformedAnswer).with_status(200);
     assert_eq!(
         read_and_probe(&server, "sum(a)").await,
-        failed(FailureClass::MalformedAnswer, Some(200))
+        Reading::Failed(failure.of_the_probe())
     );
+}
+
+/// The question about the fill reads whole ranges, so it is the first to fail. Then growth goes on, and shrinking does not.
+#[tokio::test]
+async fn r2_a_fill_that_cannot_be_asked_for_leaves_a_part() {
+    let server = Fake::start(|seen| async move {
+        match &seen.parameters["query"] {
+            fill if fill.contains("count_over_time") => answer(
+                422,
+                r#"{"status":"error","errorType":"execution","error":"too many samples"}"#,
+            ),
+            probe if probe.contains("\"probe\"") => answer(200, rows(&WELL)),
+            _ => answer(200, number("42")),
+        }
+    })
+    .await;
+    let class = FailureClass::Execution;
+    assert_eq!(
+        read_and_probe(&server, "sum(rate(a[1m]))").await,
+        Reading::Partial {
+            value: Quantity::from_units(42),
+            cause: PartialCause::UnknownFill { class }
+        }
+    );
+    assert_eq!(server.seen().len(), 3);
 }
 
 #[tokio::test]
@@ -154,6 +180,45 @@ async fn r4_an_absence_is_not_proven_before_a_look_back_has_passed() {
     assert_eq!(server.texts(), ["m"]);
 }
 
+/// A scrape that fails looks like a load that is gone.
+#[tokio::test]
+async fn r4_an_absence_is_not_proven_while_a_target_that_had_the_series_is_down() {
+    let table = [
+        (200, number("1"), false),
+        (503, String::new(), false),
+        (
+            200,
+            vector("").replace("{\"status\"", "{\"warnings\":[\"store down\"],\"status\""),
+            false,
+        ),
+        (200, vector(""), true),
+    ];
+    for (status, down, source_proven) in table {
+        let said = down.clone();
+        let server = Fake::start(move |seen| {
+            let (status, body) = match &seen.parameters["query"] {
+                text if text.contains("up == 0") => (status, down.clone()),
+                text if text.contains("count(up") => (200, number("3")),
+                _ => (200, vector("")),
+            };
+            async move { answer(status, body) }
+        })
+        .await;
+        let prometheus = client(SourceConfig::new(server.url()));
+        let reading = prometheus.read(&proving("sum(a) + sum(b)", 0), patient()).await;
+        assert_eq!(reading, Reading::Missing { source_proven }, "{status} {said}");
+    }
+}
+
+#[tokio::test]
+async fn r4_an_absence_is_not_proven_where_nobody_can_say_whose_series_are_absent() {
+    let server = empty_beside_up(number("3")).await;
+    let prometheus = client(SourceConfig::new(server.url()));
+    let reading = prometheus.read(&proving("sum({job=\"a\"})", 0), patient()).await;
+    assert_eq!(reading, Reading::Missing { source_proven: false });
+    assert_eq!(server.texts(), ["sum({job=\"a\"})"]);
+}
+
 #[tokio::test]
 async fn r4_an_answer_with_a_warning_proves_no_absence() {
     let warned = vector("").replace("{\"status\"", "{\"warnings\":[\"store down\"],\"status\"");
@@ -181,5 +246,11 @@ async fn r4_the_proof_is_asked_for_only_where_it_is_wanted_and_kept_for_a_while(
     for text in ["b", "c"] {
         prometheus.read(&proving(text, 0), patient()).await;
     }
-    assert_eq!(server.texts(), ["a", "b", "count(up) and count(up)", "c"]);
+    let down = |metric: &str| {
+        let offsets = [60, 120, 300, 600, 1200, 2400, 4800, 9600, 21600];
+        let had = offsets.map(|ago| format!(" or {metric} offset {ago}s")).concat();
+        format!("count((up == 0) and on (job, instance) ({metric}{had}))")
+    };
+    let expected = ["a", "b", "count(up) and count(up)", &down("b"), "c", &down("c")];
+    assert_eq!(server.texts(), expected);
 }

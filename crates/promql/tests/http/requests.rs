@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use autoscaler_core::{Evidence, FailureClass, Quantity, Reading};
+use autoscaler_core::{Evidence, Failure, FailureClass, Quantity, Reading};
 use autoscaler_promql::{Prometheus, SourceConfig, SourceError};
 use axum::body::Body;
 use axum::response::Response;
@@ -34,10 +34,8 @@ async fn what_cannot_be_planned_is_sent_as_it_stands_and_said_so() {
 #[tokio::test]
 async fn r5a_a_hostile_text_is_not_sent() {
     let server = Fake::answering(200, number("42")).await;
-    assert_eq!(
-        read(&server, &"-".repeat(4000)).await,
-        failed(FailureClass::BadQuery, None)
-    );
+    let failure = Failure::of(FailureClass::BadQuery).because("the query has 4000 operators; at most 500 are sent");
+    assert_eq!(read(&server, &"-".repeat(4000)).await, Reading::Failed(failure));
     assert!(server.seen().is_empty());
 }
 

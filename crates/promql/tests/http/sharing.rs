@@ -1,12 +1,14 @@
 //! Many callers, one source; many sources, one process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use autoscaler_core::{FailureClass, Reading};
 use autoscaler_promql::{Outcome, Prometheus, RequestKind, SourceConfig};
 use futures::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::fake::{Fake, answer, number};
 use crate::{Notes, client, failed, fresh, impatient, patient, query, read, until};
@@ -125,6 +127,40 @@ async fn no_more_requests_are_under_way_than_allowed_and_the_wait_counts_towards
         assert_eq!(reading.unwrap(), fresh(42));
     }
     assert_eq!(prometheus.read(&query("fourth"), patient()).await, fresh(42));
+}
+
+/// One user's hanging queries, as many as there are slots.
+#[tokio::test]
+async fn queries_that_hang_take_half_of_the_slots_at_most_once_they_are_known() {
+    let server = Fake::start(|seen| async move {
+        if seen.parameters["query"].starts_with("hanging") {
+            std::future::pending::<()>().await;
+        }
+        answer(200, number("42"))
+    })
+    .await;
+    let prometheus = Arc::new(client(SourceConfig {
+        max_concurrent: 4,
+        ..SourceConfig::new(server.url())
+    }));
+    let hang = |deadline: Instant| {
+        let all = (0..4).map(|n| {
+            let prometheus = Arc::clone(&prometheus);
+            tokio::spawn(async move { prometheus.read(&query(&format!("hanging{n}")), deadline).await })
+        });
+        all.collect::<Vec<_>>()
+    };
+    for reading in join_all(hang(Instant::now() + Duration::from_secs(1))).await {
+        assert_eq!(reading.unwrap(), failed(FailureClass::Timeout, None));
+    }
+    assert_eq!(server.seen().len(), 4);
+    let waiting = hang(patient());
+    until("two of them are under way", || server.seen().len() == 6).await;
+    for text in ["a", "b", "c", "d", "e"] {
+        assert_eq!(prometheus.read(&query(text), patient()).await, fresh(42), "{text}");
+    }
+    assert_eq!(server.seen().len(), 11);
+    waiting.iter().for_each(JoinHandle::abort);
 }
 
 #[tokio::test]

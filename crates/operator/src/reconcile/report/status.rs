@@ -4,10 +4,10 @@ mod conditions;
 mod material;
 
 use autoscaler_api::conditions::{clip, whole_seconds};
-use autoscaler_api::status::{MAX_DECISION, MAX_DECISIONS, MAX_SUMMARY, MAX_TARGETS};
+use autoscaler_api::status::{MAX_DECISION, MAX_DECISIONS, MAX_METRIC_REASON, MAX_SUMMARY, MAX_TARGETS};
 use autoscaler_api::{MetricAutoscalerStatus, MetricStatus};
 use autoscaler_core::decision::{MetricStep, Part};
-use autoscaler_core::{Decision, Direction, Step, TargetKind, explain};
+use autoscaler_core::{Decision, Direction, Reading, Step, TargetKind, explain};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -17,7 +17,7 @@ pub use material::is_material;
 use crate::prepared::EffectiveMode;
 use crate::reconcile::act::{Acted, Effect};
 use crate::reconcile::decide::Decided;
-use crate::reconcile::observe::Blocked;
+use crate::reconcile::observe::{Blocked, Seen};
 use crate::subject::Subject;
 
 /// The status after an evaluation.
@@ -41,7 +41,7 @@ fn decided_status(subject: &Subject, decided: &Decided, effect: &Effect) -> Metr
     let scaled = matches!(effect, Effect::Scaled { .. });
     MetricAutoscalerStatus {
         conditions: written.conditions.clone(),
-        current_metrics: decision.metrics().map(metric).collect(),
+        current_metrics: decision.metrics().map(|step| metric(&decided.seen, step)).collect(),
         current_replicas: Some(decision.current.as_i32()),
         decisions: decisions(subject, decided, effect),
         desired_replicas: Some(decision.desired.as_i32()),
@@ -86,12 +86,14 @@ pub fn summary(decided: &Decided) -> String {
     text
 }
 
-fn metric(step: &MetricStep) -> MetricStatus {
-    let (reason, since) = match step.part {
+fn metric(seen: &Seen, step: &MetricStep) -> MetricStatus {
+    let (told, since) = match step.part {
         Part::Counts => (None, None),
         Part::AssumedZero | Part::Ignored => (Some(explain::metric(step)), None),
         Part::BlocksShrink { since } => (Some(explain::reading(&step.reading)), Some(time(since))),
     };
+    let told: Vec<String> = told.into_iter().chain(unprobeable(seen, step)).collect();
+    let reason = (!told.is_empty()).then(|| clip(told.join("; "), MAX_METRIC_REASON));
     MetricStatus {
         name: step.metric.clone(),
         proposal: step.proposal.map(|proposal| proposal.replicas.as_i32()),
@@ -104,6 +106,28 @@ fn metric(step: &MetricStep) -> MetricStatus {
             TargetKind::AverageValue => "AverageValue".to_owned(),
         },
         value: step.proposal.map(|proposal| proposal.compared.to_string()),
+    }
+}
+
+/// Why age and coverage of a metric are never known, if so: nothing but a timed lock protects it from shrinking (R2).
+fn unprobeable(seen: &Seen, step: &MetricStep) -> Option<String> {
+    /// The sentence may name a selector of any length.
+    const MAX_SENTENCE: usize = 256;
+    let metric = seen.prepared.metrics.iter().find(|metric| metric.name == step.metric)?;
+    let query = metric.query.as_ref()?;
+    let why = clip(query.plan().err()?.to_string(), MAX_SENTENCE);
+    match step.reading {
+        // A text that is not sent has said why.
+        Reading::Failed(_) => None,
+        Reading::Fresh { .. } => Some(format!(
+            "cannot be probed: {why}; scaling down locks for {} after a gap",
+            explain::span(query.look_back())
+        )),
+        Reading::Stale { .. }
+        | Reading::Missing { .. }
+        | Reading::NotANumber { .. }
+        | Reading::TooMany { .. }
+        | Reading::Partial { .. } => Some(format!("cannot be probed: {why}")),
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::plan::{Leaf, PlannedQuery, QueryPlan};
-use crate::probe::{OwnPods, PodNames};
+use crate::probe::{Fill, OwnPods, PodNames};
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -55,15 +55,19 @@ fn expecting_pods(ready: u32) -> ProbeContext {
     ProbeContext { own_pods, ..context() }
 }
 
+const FULL: Fill = Fill::Samples { now: 4, lately: 4 };
+const EMPTY: Fill = Fill::Samples { now: 0, lately: 0 };
+
 /// Ten series, as old as a scrape, ten before, four samples in the range.
 fn whole() -> Coverage {
     Coverage {
         age: Some(SignedDuration::from_secs(15)),
         now: 10,
         before: 10,
+        old: 10,
         down: 0,
         own_pods: 0,
-        fill: Some(Fill { now: 4, lately: 4 }),
+        fill: FULL,
     }
 }
 
@@ -134,7 +138,7 @@ fn r2_all_series_gone_beside_another_selector_are_fewer_series() {
     let coverage = Coverage {
         age: None,
         now: 0,
-        fill: Some(Fill::default()),
+        fill: EMPTY,
         ..whole()
     };
     assert_eq!(
@@ -182,14 +186,15 @@ fn r2_more_series_than_before_are_fine() {
 #[test]
 fn r2_a_range_without_any_series_one_look_back_ago_is_young() {
     let young = partial(PartialCause::YoungSeries { look_back: MINUTE });
-    assert_eq!(judged(Coverage { before: 0, ..whole() }, &context()), young);
+    assert_eq!(judged(Coverage { old: 0, ..whole() }, &context()), young);
 }
 
 #[test]
 fn r2_an_instant_value_is_whole_at_once() {
     let coverage = Coverage {
         before: 0,
-        fill: None,
+        old: 0,
+        fill: Fill::NotAsked,
         ..whole()
     };
     assert_eq!(judged_as("sum(m)", coverage, &context()), fresh(Evidence::Probed));
@@ -207,7 +212,8 @@ fn r2_the_users_word_on_a_look_back_asks_for_it_to_be_filled() {
     );
     let coverage = Coverage {
         before: 0,
-        fill: None,
+        old: 0,
+        fill: Fill::NotAsked,
         ..whole()
     };
     let young = partial(PartialCause::YoungSeries { look_back: MINUTE * 5 });
@@ -226,7 +232,7 @@ fn r2_every_selector_is_compared_over_the_look_back_of_the_query() {
 }
 
 #[test]
-fn r2_a_range_that_lacks_more_than_a_sample_and_a_quarter_is_young() {
+fn r2_a_range_that_lacks_more_than_a_sample_and_a_tenth_is_young() {
     let table = [
         (4, 4, true),
         (3, 4, true),
@@ -234,19 +240,55 @@ fn r2_a_range_that_lacks_more_than_a_sample_and_a_quarter_is_young() {
         (1, 2, true),
         (2, 3, true),
         (1, 3, false),
-        (15, 20, true),
-        (14, 20, false),
+        (19, 20, true),
+        (18, 20, true),
+        (17, 20, false),
+        (270, 300, true),
+        (269, 300, false),
     ];
     for (now, lately, filled) in table {
         let reading = judged(
             Coverage {
-                fill: Some(Fill { now, lately }),
+                fill: Fill::Samples { now, lately },
                 ..whole()
             },
             &context(),
         );
         assert_eq!(reading == fresh(Evidence::Probed), filled, "{now} of {lately}");
     }
+}
+
+/// The safe thing: what reads low may grow a target, and not shrink it.
+#[test]
+fn r2_a_range_whose_fill_is_unknown_is_a_part() {
+    let class = FailureClass::Timeout;
+    let coverage = Coverage {
+        fill: Fill::Unknown(class),
+        ..whole()
+    };
+    assert_eq!(
+        judged(coverage, &context()),
+        partial(PartialCause::UnknownFill { class })
+    );
+}
+
+/// A metric that is five minutes old is old enough for a range of one, whatever else the query reads.
+#[test]
+fn r2_a_selector_is_young_by_its_own_look_back() {
+    let plan = QueryPlan::of("sum(rate(a[1m])) + sum(rate(b[1h]))").unwrap();
+    let judged = |leaf: usize, coverage| {
+        let probe = Probe::new(&plan.leaves[leaf], plan.look_back, None);
+        judge(fresh(Evidence::Unprobed), &[(probe, coverage)], &context())
+    };
+    let newer = |old| Coverage {
+        before: 0,
+        old,
+        ..whole()
+    };
+    assert_eq!(judged(0, newer(10)), fresh(Evidence::Probed));
+    let young = |look_back| partial(PartialCause::YoungSeries { look_back });
+    assert_eq!(judged(0, newer(0)), young(MINUTE));
+    assert_eq!(judged(1, newer(0)), young(SignedDuration::from_hours(1)));
 }
 
 #[test]
@@ -291,9 +333,10 @@ fn r2_a_selector_that_never_had_series_does_not_spoil_the_others() {
         age: None,
         now: 0,
         before: 0,
+        old: 0,
         down: 0,
         own_pods: 0,
-        fill: Some(Fill::default()),
+        fill: EMPTY,
     };
     let coverages = [
         (Probe::new(&requests, requests.look_back, None), whole()),
@@ -311,9 +354,10 @@ fn r4_a_number_that_rests_on_no_series_is_missing() {
         age: None,
         now: 0,
         before: 0,
+        old: 0,
         down: 0,
         own_pods: 0,
-        fill: Some(Fill::default()),
+        fill: EMPTY,
     };
     assert_eq!(
         judged_as("sum(rate(m[1m])) or vector(0)", none, &context()),
@@ -349,9 +393,10 @@ fn coverages() -> impl Strategy<Value = Coverage> {
             age: age.map(SignedDuration::from_secs),
             now,
             before,
+            old: before,
             down,
             own_pods,
-            fill: fill.map(|(now, lately)| Fill { now, lately }),
+            fill: fill.map_or(Fill::NotAsked, |(now, lately)| Fill::Samples { now, lately }),
         })
 }
 
