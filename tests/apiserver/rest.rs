@@ -102,14 +102,15 @@ async fn what_is_asked_at_rest_does_not_grow_with_the_number_of_autoscalers() {
     }
     assert_eq!(at_rest, [Vec::new(), Vec::new()]);
 
-    // From the start on: one watch per kind, whatever the number of objects.
+    // From the start on: a watch per kind, whatever the number of objects. The API server may end one early (its cache is
+    // behind the list, say), and then it is begun again.
     let mut watches = BTreeMap::new();
     let requests = world.requests_since(mark).await;
     for request in requests.into_iter().filter(|request| request.verb == "watch") {
         *watches.entry(request.resource).or_insert(0) += 1;
     }
     assert!(watches.contains_key("deployments"), "{watches:?}");
-    assert!(watches.values().all(|count| *count == 1), "{watches:?}");
+    assert!(watches.values().all(|count| *count <= 3), "{watches:?}");
 }
 
 async fn wait_all_ready(world: &World, count: u32) {
