@@ -36,8 +36,8 @@ pub struct Metric {
     /// What it means when the query answers with no series at all. Default Hold.
     ///
     /// Hold: nothing is known, so the target may not shrink. Zero: there is no load, believed only once Prometheus has
-    /// answered for one look-back of the query and scrapes targets (it has an up series). Ignore: the metric does not
-    /// take part in the decision.
+    /// answered for one look-back of the query and scrapes targets (it has an up series), and while none of the scrape
+    /// targets that had the series is down. Ignore: the metric does not take part in the decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "WhenMissing")]
     pub when_missing: Option<WhenMissing>,

@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn who_gives_up_at_once_says_nothing_of_the_query() {
         let slots = Slots::new(2);
-        slots.silent("a", LEAST_PATIENCE - Duration::from_millis(1));
+        slots.silent("a", Duration::from_millis(499));
         assert!(!slots.lags("a"));
         slots.silent("a", LEAST_PATIENCE);
         assert!(slots.lags("a"));
@@ -156,7 +156,7 @@ mod tests {
     async fn a_query_is_given_another_chance_after_a_while() {
         let slots = Slots::new(2);
         slots.silent("a", LONG);
-        tokio::time::advance(REMEMBERED - Duration::from_secs(1)).await;
+        tokio::time::advance(Duration::from_secs(299)).await;
         assert!(slots.lags("a"));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(!slots.lags("a"));

@@ -38,8 +38,8 @@ fn query(text: &str) -> PlannedQuery {
     PlannedQuery::new(text, None)
 }
 
-/// Looks back long enough for a slow machine: the history ends when the server is made, and a quarter of the range may
-/// pass before the reading counts as young.
+/// Looks back long enough for a slow machine: the history ends when the server is made, and a tenth of the range may pass
+/// before the reading counts as young.
 const PER_SECOND: &str = "sum(rate(requests_total[5m]))";
 /// For what shows within a short look-back only.
 const BRIEFLY: &str = "sum(rate(requests_total[1m]))";

@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use autoscaler_testkit::exporter::Exporter;
 use autoscaler_testkit::fault_proxy::Fault;
+use autoscaler_testkit::prometheus::PrometheusOptions;
 use rstest::rstest;
 use serde_json::json;
 
+use super::coverage::shop;
 use super::scene::{LITTLE, MUCH, REPLICAS, Scene, metric};
 use crate::world::{Operator, World, assert_contains};
 
@@ -124,6 +127,38 @@ async fn r4_absence_is_no_load_only_where_the_source_scrapes_targets(
     scene.is_held(REPLICAS).await;
     scrapes_nothing.lift();
     shrinks_as_without_load(&scene, class).await;
+}
+
+/// A scrape that fails, for a network policy or a port renamed, while everything else is scraped as ever.
+#[tokio::test]
+async fn r4_absence_is_unknown_load_while_the_targets_that_had_the_series_are_down() {
+    let load = shop("load", "a");
+    let options = PrometheusOptions::default();
+    let options = options.with_history(load.clone(), Duration::from_mins(10), Duration::from_secs(1), |_| 300.0);
+    let world = World::with_prometheus("zero-down", options).await;
+    let workload = Exporter::start();
+    workload.set(&load, 300.0);
+    let address = workload.address();
+    world
+        .prometheus
+        .add_target("web", address, &[("instance", "a")])
+        .unwrap();
+    world.prometheus.wait_for("count(up == 1)", |up| up > 1.5).await;
+    let _operator = world.operator().await;
+    let scene = Scene::in_world(world, "zero-down").asking(|_| "sum(load{namespace=\"shop\"})".to_owned());
+    let mut spec = scene.spec();
+    spec["metrics"][0]["prometheus"]["lookBackSeconds"] = json!(1);
+    spec["metrics"][0]["whenMissing"] = json!("Zero");
+    scene.create(spec).await;
+    scene.is_well().await;
+
+    workload.fail(true);
+    scene.wait_unread("MetricMissing", "Missing", "has no series").await;
+    scene.is_held(REPLICAS).await;
+
+    workload.remove(&load);
+    workload.fail(false);
+    shrinks_as_without_load(&scene, "Missing").await;
 }
 
 #[tokio::test]

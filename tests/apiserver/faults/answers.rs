@@ -201,6 +201,22 @@ async fn a_query_that_prometheus_refuses_holds_the_size_until_it_is_mended() {
 }
 
 #[tokio::test]
+async fn a_query_whose_answer_is_no_number_is_told_from_one_that_is_refused() {
+    let mut scene = Scene::shared("range").await;
+    let good = scene.query.clone();
+    scene.begin(scene.spec()).await;
+    scene.query = good.replace("sum(", "(").replace("})", "}[1m])");
+    let ask = |query: &str| json!({"spec": {"metrics": [super::scene::metric(LOAD, query)]}});
+    scene.world.edit(scene.name, ask(&scene.query)).await;
+    scene.set_load(LITTLE).await;
+    let said = "cannot be read: the query answers with a histogram, a string or a range, not with a number";
+    scene.wait_unread("WrongResultType", "Failed", said).await;
+    scene.is_held(REPLICAS).await;
+    scene.world.edit(scene.name, ask(&good)).await;
+    scene.wait_replicas(1).await;
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let scene = Scene::shared("redirect").await;
     let elsewhere = FaultProxy::start(scene.world.prometheus.address());

@@ -16,7 +16,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const TEN_MINUTES: Duration = Duration::from_mins(10);
 
 /// A series whose labels are the same in the past that a server is given and in what is scraped: they are the exporter's.
-fn shop(metric: &str, instance: &str) -> String {
+pub(super) fn shop(metric: &str, instance: &str) -> String {
     format!("{metric}{{job=\"web\",instance=\"{instance}\",namespace=\"shop\"}}")
 }
 
@@ -153,23 +153,38 @@ async fn r2_series_of_a_prometheus_that_has_just_returned_allow_growth_and_no_sh
 
 #[tokio::test]
 async fn r1_without_a_probe_there_is_no_change() {
+    const PROBE_FAILED: &str = "load was read, but the check of its age and coverage failed: the source is overloaded or \
+                                shutting down (HTTP 503)";
     let scene = Scene::shared("blind").await;
     let trouble = scene.trouble_for_probes(Fault::status(503));
     scene.begin(scene.spec()).await;
     for load in [MUCH, LITTLE] {
         scene.set_load(load).await;
-        scene
-            .wait_unread(
-                "SourceUnavailable",
-                "Failed",
-                "the source is overloaded or shutting down (HTTP 503)",
-            )
-            .await;
+        scene.wait_unread("ProbeFailed", "Failed", PROBE_FAILED).await;
         scene.is_held(REPLICAS).await;
     }
     trouble.lift();
     scene.wait_replicas(1).await;
     scene.is_well().await;
+}
+
+/// What reads whole ranges is the first to fail where there are many series. Then only shrinking waits for it.
+#[tokio::test]
+async fn r2_a_fill_that_cannot_be_checked_allows_growth_and_no_shrink() {
+    let query = |load: &str| format!("sum(max_over_time({load}[3s]))");
+    let scene = Scene::shared("unfilled").await.asking(query);
+    let reads_ranges = |query: &str| query.contains("case=\"unfilled\"") && query.contains("count_over_time(");
+    let trouble = scene.trouble_where(reads_ranges, Fault::status(422));
+    scene.begin(scene.spec()).await;
+    scene.set_load(LITTLE).await;
+    let words =
+        "may read low: whether its series fill its look-back could not be checked: the source answers with an error";
+    blocks_shrinking(&scene, words).await;
+    scene.set_load(MUCH).await;
+    scene.wait_replicas(5).await;
+    trouble.lift();
+    scene.set_load(LITTLE).await;
+    scene.wait_replicas(1).await;
 }
 
 #[tokio::test]
@@ -198,6 +213,12 @@ async fn r2_a_query_that_only_prometheus_understands_works_and_is_locked_after_a
         .await
         .asking(|load| format!("sum({load}) + 0 * 1_000_000"));
     scene.begin(scene.spec()).await;
+    let told = scene.status().await.current_metrics[0]
+        .reason
+        .clone()
+        .unwrap_or_default();
+    assert_contains(&told, "cannot be probed: the query is not understood here");
+    assert_contains(&told, "; scaling down locks for 300 s after a gap");
     scene.set_load(LITTLE).await;
     scene.wait_replicas(1).await;
     scene.set_load(MUCH).await;
