@@ -40,16 +40,6 @@ pub(crate) async fn install(plane: &ControlPlane) {
     .await;
 }
 
-/// The role that the message about a missing right tells people to apply, with the rules as they stand in it.
-pub(crate) async fn apply_role(plane: &ControlPlane, rules: &[&str]) {
-    let rules = rules.join("\n- ");
-    let role = format!(
-        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: scale-brokers\n  labels:\n    \
-         metricautoscaler.dev/aggregate-to-operator: \"true\"\nrules:\n- {rules}\n"
-    );
-    plane.apply(&role).await.unwrap();
-}
-
 /// Creates a broker.
 pub(crate) async fn create(world: &World, name: &str, members: u32) {
     let namespace = &world.namespace;

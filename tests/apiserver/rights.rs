@@ -123,10 +123,13 @@ async fn a_right_that_is_missing_for_one_kind_stops_that_kind_alone() {
     let message = world
         .wait_condition("deployment", "AbleToScale", "False", "Forbidden")
         .await;
-    assert_contains(&message, "the operator may not patch deployments/scale.apps");
     assert_contains(
         &message,
-        r#"{apiGroups: ["apps"], resources: ["deployments/scale"], verbs: [get, patch]}"#,
+        r#"the operator cannot patch resource "deployments/scale" in API group "apps"; this role"#,
+    );
+    assert_contains(
+        &message,
+        r#"{"apiGroups":["apps"],"resources":["deployments/scale"],"verbs":["get","patch"]}"#,
     );
     assert_eq!(world.replicas("Deployment", "deployment").await, 3);
 

@@ -355,7 +355,7 @@ fn api_version(kind: &str) -> &'static str {
     match kind {
         "Broker" => "example.com/v1",
         "Job" => "batch/v1",
-        "Dragon" => "example.net/v1",
+        "Dragon" | "Planet" | "Moon" => "example.net/v1",
         _ => "apps/v1",
     }
 }

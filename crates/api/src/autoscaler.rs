@@ -51,7 +51,7 @@ use crate::{Behavior, Metric, MetricAutoscalerStatus};
         name = "Targets",
         type_ = "string",
         json_path = ".status.targets",
-        description = "Each metric as value/target; (avg) means per replica, ? that it could not be read."
+        description = "Each metric as value/target; (avg) means per replica. What could not be read shows its state, such as <Missing>."
     ),
     printcolumn(
         name = "Min",
@@ -205,6 +205,18 @@ pub struct ScaleTargetRef {
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
         .message("name must be the name of an object: lower case letters, digits, '-' and '.', with a letter or digit first and last"))]
     pub name: String,
+}
+
+impl ScaleTargetRef {
+    /// The API group, empty for the core group, and the version.
+    pub fn group_version(&self) -> (&str, &str) {
+        split_api_version(&self.api_version)
+    }
+}
+
+/// The API group of an `apiVersion`, empty for the core group, and the version.
+pub fn split_api_version(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
 }
 
 /// What the operator does with its decisions.

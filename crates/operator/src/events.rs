@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use autoscaler_api::ScaleTargetRef;
+use autoscaler_api::conditions::reason;
 use autoscaler_core::Replicas;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -27,6 +28,9 @@ const BURST: u32 = 25;
 
 /// Then one more in this time.
 const REFILL: Duration = Duration::from_mins(5);
+
+/// Events that are sent at once: a burst of them takes no place from what changes sizes.
+const IN_FLIGHT: usize = 4;
 
 /// Longest note that the API server takes, in bytes.
 const MAX_NOTE: usize = 1024;
@@ -51,7 +55,7 @@ impl Happening {
     pub fn rescaled(from: Replicas, to: Replicas, why: &str) -> Self {
         Self {
             kind: "Normal",
-            reason: "SuccessfulRescale".to_owned(),
+            reason: reason::SUCCESSFUL_RESCALE.to_owned(),
             action: "Rescale",
             note: format!("New size: {to}, was {from}; reason: {why}"),
         }
@@ -92,12 +96,26 @@ struct Budget {
     refilled: BootTime,
 }
 
+impl Budget {
+    fn spend(&mut self, now: BootTime) -> bool {
+        let refills = now.since(self.refilled).as_secs() / REFILL.as_secs();
+        let refills = u32::try_from(refills).unwrap_or(u32::MAX);
+        self.left = self.left.saturating_add(refills).min(BURST);
+        self.refilled = self.refilled.plus(REFILL.saturating_mul(refills));
+        let Some(left) = self.left.checked_sub(1) else {
+            return false;
+        };
+        self.left = left;
+        true
+    }
+}
+
 impl Events {
     /// `instance` is the name of this replica.
-    pub fn new(client: Client, gate: Gate, clock: Clock, instance: String) -> Self {
+    pub fn new(client: Client, gate: &Gate, clock: Clock, instance: String) -> Self {
         Self {
             client,
-            gate,
+            gate: gate.with_own_places(IN_FLIGHT),
             clock,
             instance,
             budgets: Mutex::default(),
@@ -145,16 +163,7 @@ impl Events {
             left: BURST,
             refilled: now,
         });
-        let refills = now.since(budget.refilled).as_secs() / REFILL.as_secs();
-        if refills > 0 {
-            budget.left = BURST.min(budget.left.saturating_add(u32::try_from(refills).unwrap_or(BURST)));
-            budget.refilled = now;
-        }
-        let Some(left) = budget.left.checked_sub(1) else {
-            return false;
-        };
-        budget.left = left;
-        true
+        budget.spend(now)
     }
 
     fn event(&self, about: &Snapshot, related: Option<&ScaleTargetRef>, happening: Happening, now: Timestamp) -> Event {
@@ -210,6 +219,21 @@ fn name_to_complete(about: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_has_a_burst_of_events_and_then_one_every_five_minutes() {
+        let at = |minutes| BootTime::default().plus(Duration::from_mins(minutes));
+        let mut budget = Budget {
+            left: BURST,
+            refilled: at(0),
+        };
+        let sent = |minutes| budget.spend(at(minutes));
+        let burst = [0; BURST as usize + 1].map(sent);
+        assert_eq!(burst.iter().filter(|sent| **sent).count(), BURST as usize);
+        // What is left of a period counts for the next.
+        let sent = |minutes| budget.spend(at(minutes));
+        assert_eq!([4, 9, 9, 10, 14, 15].map(sent), [false, true, false, true, false, true]);
+    }
 
     #[test]
     fn names_of_events_are_what_the_api_server_can_complete() {

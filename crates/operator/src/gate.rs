@@ -176,6 +176,15 @@ impl Gate {
         }
     }
 
+    /// The same gate with a line of its own: what waits there takes no place from anybody else.
+    #[must_use]
+    pub fn with_own_places(&self, places: usize) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            ..self.clone()
+        }
+    }
+
     /// The fence that writes pass.
     pub fn fence(&self) -> &Fence {
         &self.fence
@@ -221,5 +230,28 @@ impl Gate {
             what,
             limit: self.limit,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn never() -> Result<(), kube::Error> {
+        std::future::pending().await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_in_a_line_of_its_own_takes_no_place_from_others() {
+        const LIMIT: Duration = Duration::from_secs(5);
+        let gate = Gate::new(LIMIT, Fence::closed(Clock::simulated(0)));
+        let apart = gate.with_own_places(1);
+        let began = tokio::time::Instant::now();
+        let hanging = (0..2 * IN_FLIGHT).map(|_| apart.read("wait", never()));
+        let (_, read) = tokio::join!(futures::future::join_all(hanging), async {
+            let read = gate.read("read", std::future::ready(Ok(()))).await;
+            (read.is_ok(), began.elapsed())
+        });
+        assert_eq!(read, (true, Duration::ZERO));
     }
 }

@@ -42,12 +42,7 @@ pub async fn lead(process: Process, term: Term, stop: CancellationToken) -> Stop
         prometheus,
         targets: Arc::new(targets),
         rivals: Rivals::watch(&client, &gate, namespace.as_deref(), &watches),
-        events: Arc::new(Events::new(
-            client.clone(),
-            gate.clone(),
-            clock.clone(),
-            instance(&args),
-        )),
+        events: Arc::new(Events::new(client.clone(), &gate, clock.clone(), instance(&args))),
         metrics,
         client,
         gate,

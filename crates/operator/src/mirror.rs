@@ -86,12 +86,22 @@ impl<V: Clone> Mirror<V> {
             .min()
     }
 
-    /// Overrides what the watch has said, until it says something newer.
+    /// Keeps what no watch tells.
     pub fn put(&self, namespace: &str, name: &str, value: V) {
         self.write()
             .entry(namespace.to_owned())
             .or_default()
             .insert(name.to_owned(), value);
+    }
+
+    /// Overrides what the watch has said of an object, if that is older. What the watch does not know is not kept: it may
+    /// have been deleted since it was asked for.
+    pub fn update(&self, namespace: &str, name: &str, value: &V, is_older: impl FnOnce(&V) -> bool) {
+        let mut objects = self.write();
+        let known = objects.get_mut(namespace).and_then(|names| names.get_mut(name));
+        if let Some(known) = known.filter(|known| is_older(known)) {
+            *known = value.clone();
+        }
     }
 
     /// Forgets one object.

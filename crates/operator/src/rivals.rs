@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use autoscaler_api::ScaleTargetRef;
+use autoscaler_api::autoscaler::split_api_version;
 use jiff::Timestamp;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Client, discovery};
@@ -41,7 +42,7 @@ impl TargetKey {
     }
 
     fn new(api_version: &str, kind: &str, name: &str) -> Self {
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let (group, _) = split_api_version(api_version);
         Self {
             group: group.to_owned(),
             kind: kind.to_owned(),

@@ -3,6 +3,7 @@
 //! At rest a target costs no request: its kind is watched, and of each object only a few numbers are kept.
 
 mod kind;
+mod right;
 mod scale;
 mod view;
 
@@ -18,14 +19,21 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 pub use kind::{Kind, KindError};
+pub use right::MissingRight;
 pub use scale::{ScaleOutcome, write_scale};
-pub use view::{FIELD_MANAGER, Owner, Shape, TargetView, deadline_of};
+pub use view::{FIELD_MANAGER, Shape, TargetView, deadline_of};
 
 use crate::clock::{BootTime, Clock};
 use crate::gate::{CallError, Gate};
 
-/// How long a kind that could not be discovered is not asked for again.
+/// How long a kind that could not be discovered is not asked for again: doubled with every refusal.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
+
+/// At most so long; a refused kind that nobody has asked for since then is forgotten.
+const ASK_SELDOM: Duration = Duration::from_mins(10);
+
+/// Kinds that are discovered at once: an API that hangs takes places away from other kinds, but not from writes.
+const DISCOVERIES: usize = 2;
 
 /// Why a target cannot be scaled.
 #[derive(Debug, thiserror::Error)]
@@ -54,22 +62,33 @@ pub enum TargetError {
         /// As given.
         kind: String,
     },
-    /// The operator has no right to it.
-    #[error("the operator may not {verb} {resource}: {hint}")]
-    Forbidden {
-        /// The verbs that are missing.
-        verb: &'static str,
-        /// The resource, as RBAC names it.
-        resource: String,
-        /// What to apply.
-        hint: String,
+    /// Objects of the kind are in no namespace.
+    #[error("{kind} in {api_version} is not namespaced, so no MetricAutoscaler can point at one")]
+    NotNamespaced {
+        /// As given.
+        api_version: String,
+        /// As given.
+        kind: String,
     },
-    /// The API server did not answer; the next evaluation tries again.
-    #[error("{source}")]
-    Unreachable {
-        /// What came back.
-        #[from]
-        source: CallError,
+    /// The operator has no right to it.
+    #[error("{0}")]
+    Forbidden(MissingRight),
+    /// A call did not succeed; the next evaluation tries again.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The API server did not say what the kind is.
+    #[error("failed to learn what kind {kind} is: {category}")]
+    Undiscovered {
+        /// As given.
+        kind: String,
+        /// What went wrong.
+        category: &'static str,
+    },
+    /// The object changed between every two questions about it.
+    #[error("{kind} kept changing while its scale was read")]
+    Unsettled {
+        /// As given.
+        kind: String,
     },
     /// The watch of the kind has not delivered its first list yet.
     #[error("waiting for the first list of {kind}")]
@@ -83,6 +102,7 @@ pub enum TargetError {
 pub struct Targets {
     client: Client,
     gate: Gate,
+    discovery: Gate,
     clock: Clock,
     namespace: Option<String>,
     stop: CancellationToken,
@@ -95,7 +115,28 @@ type Slot = Arc<Mutex<Option<Entry>>>;
 #[derive(Debug)]
 enum Entry {
     Watched(Arc<Kind>),
-    Refused { error: KindError, until: BootTime },
+    Refused {
+        error: KindError,
+        pause: Duration,
+        until: BootTime,
+    },
+}
+
+impl Entry {
+    /// Refused once more, or for the first time.
+    fn refused(before: Option<&Self>, error: KindError, now: BootTime) -> Self {
+        let pause = match before {
+            Some(Self::Refused { pause, .. }) => pause.saturating_mul(2).min(ASK_SELDOM),
+            Some(Self::Watched(_)) | None => ASK_AGAIN,
+        };
+        let until = now.plus(pause);
+        Self::Refused { error, pause, until }
+    }
+
+    /// Refused, and nobody has asked for a long time.
+    fn is_forgotten(&self, now: BootTime) -> bool {
+        matches!(self, Self::Refused { until, .. } if now.since(*until) >= ASK_SELDOM)
+    }
 }
 
 impl fmt::Debug for Targets {
@@ -112,6 +153,7 @@ impl Targets {
     pub fn new(client: Client, gate: Gate, clock: Clock, namespace: Option<String>, stop: CancellationToken) -> Self {
         Self {
             client,
+            discovery: gate.with_own_places(DISCOVERIES),
             gate,
             clock,
             namespace,
@@ -129,16 +171,16 @@ impl Targets {
     /// Discovery happens under the lock of its kind: a thousand autoscalers of one kind ask once, and an API that hangs
     /// keeps only those of its own kinds waiting.
     async fn discovered(&self, reference: &ScaleTargetRef) -> Result<Arc<Kind>, KindError> {
-        let key = (reference.api_version.clone(), reference.kind.clone());
-        let slot = self.kinds.lock().await.entry(key).or_default().clone();
+        let slot = self.slot(reference).await;
         let mut entry = slot.lock().await;
         match &*entry {
             Some(Entry::Watched(kind)) => return Ok(kind.clone()),
-            Some(Entry::Refused { error, until }) if self.clock.boot() < *until => return Err(error.clone()),
+            Some(Entry::Refused { error, until, .. }) if self.clock.boot() < *until => return Err(error.clone()),
             Some(Entry::Refused { .. }) | None => {}
         }
-        let wanted = group_version_kind(reference);
-        match Kind::discover(&self.client, &self.gate, &wanted).await {
+        let (group, version) = reference.group_version();
+        let wanted = GroupVersionKind::gvk(group, version, &reference.kind);
+        match Kind::discover(&self.client, &self.discovery, &wanted).await {
             Ok(kind) => {
                 let kind = Arc::new(kind);
                 kind.clone()
@@ -147,14 +189,22 @@ impl Targets {
                 Ok(kind)
             }
             Err(error) => {
-                let until = self.clock.boot().plus(ASK_AGAIN);
-                *entry = Some(Entry::Refused {
-                    error: error.clone(),
-                    until,
-                });
+                *entry = Some(Entry::refused(entry.as_ref(), error.clone(), self.clock.boot()));
                 Err(error)
             }
         }
+    }
+
+    async fn slot(&self, reference: &ScaleTargetRef) -> Slot {
+        let key = (reference.api_version.clone(), reference.kind.clone());
+        let mut kinds = self.kinds.lock().await;
+        if let Some(slot) = kinds.get(&key) {
+            return slot.clone();
+        }
+        let now = self.clock.boot();
+        let is_forgotten = |entry: &Option<Entry>| entry.as_ref().is_some_and(|entry| entry.is_forgotten(now));
+        kinds.retain(|_, slot| !slot.try_lock().is_ok_and(|entry| is_forgotten(&entry)));
+        kinds.entry(key).or_default().clone()
     }
 
     /// The object as the watch last saw it.
@@ -179,7 +229,7 @@ impl Targets {
     async fn read(&self, kind: &Kind, reference: &ScaleTargetRef, namespace: &str) -> Result<TargetView, TargetError> {
         let view = scale::read_live(&self.client, &self.gate, kind, namespace, &reference.name).await?;
         let view = view.ok_or_else(|| not_found(reference))?;
-        kind.views.put(namespace, &reference.name, view.clone());
+        kind.keep(namespace, &reference.name, &view);
         Ok(view)
     }
 
@@ -208,7 +258,7 @@ impl Targets {
                 resource_version: resource_version.clone(),
                 ..decided_on.clone()
             };
-            kind.views.put(namespace, &reference.name, view);
+            kind.keep(namespace, &reference.name, &view);
         }
         Ok(outcome)
     }
@@ -221,10 +271,30 @@ fn not_found(reference: &ScaleTargetRef) -> TargetError {
     }
 }
 
-fn group_version_kind(reference: &ScaleTargetRef) -> GroupVersionKind {
-    let (group, version) = reference
-        .api_version
-        .split_once('/')
-        .unwrap_or(("", &reference.api_version));
-    GroupVersionKind::gvk(group, version, &reference.kind)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal() -> KindError {
+        let (kind, category) = ("Gadget".to_owned(), "timeout");
+        KindError::Undiscovered { kind, category }
+    }
+
+    #[test]
+    fn a_kind_that_is_refused_is_asked_for_ever_more_seldom_and_forgotten_when_nobody_asks() {
+        let mut now = BootTime::default();
+        let mut entry = Entry::refused(None, refusal(), now);
+        let mut pauses = Vec::new();
+        for _ in 0..7 {
+            let Entry::Refused { until, .. } = entry else {
+                panic!("it was refused")
+            };
+            pauses.push(until.since(now).as_secs());
+            now = until;
+            entry = Entry::refused(Some(&entry), refusal(), now);
+        }
+        assert_eq!(pauses, [30, 60, 120, 240, 480, 600, 600]);
+        assert!(!entry.is_forgotten(now.plus(Duration::from_mins(19))));
+        assert!(entry.is_forgotten(now.plus(Duration::from_mins(20))));
+    }
 }

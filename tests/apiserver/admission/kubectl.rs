@@ -167,47 +167,48 @@ fn status() -> Value {
         ],
         "currentMetrics": [
             {"name": "rate", "proposal": 4, "reading": "Fresh", "target": "100", "targetType": "AverageValue", "value": "173"},
-            {"name": "delay", "reading": "Failed", "reason": "timeout", "target": "60m", "targetType": "Value"},
+            {"name": "delay", "reading": "Failed", "reason": "cannot be read: the source did not answer in time", "target": "60m", "targetType": "Value"},
         ],
         "currentReplicas": 2,
-        "decisions": ["10:00:00 1 to 2: rate"],
+        "decisions": ["2026-11-22T10:00:00Z 1 -> 2: rate is 173 per replica, target 100, asks for 2"],
         "desiredReplicas": 3,
-        "summary": "growing",
-        "targets": "173/100 (avg), ?/60m",
+        "summary": "growing from 2 to 3: rate is 173 per replica, target 100, asks for 4",
+        "targets": "173/100 (avg), <Failed>/60m",
     }})
+}
+
+/// Gives the autoscaler `web` that status.
+async fn patch_status(namespace: &str) {
+    let patch = status().to_string();
+    let arguments = [
+        "patch",
+        "mas",
+        "web",
+        "-n",
+        namespace,
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        &patch,
+    ];
+    kubectl(&arguments).await;
+}
+
+/// The cells of a header and of the one row below it.
+fn columns(table: &str) -> [Vec<String>; 2] {
+    let mut lines = table.lines().map(|line| {
+        let cells = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty());
+        cells.map(str::to_owned).collect()
+    });
+    [lines.next().unwrap(), lines.next().unwrap()]
 }
 
 #[tokio::test]
 async fn get_shows_the_columns_and_wide_the_reasons() {
     let (namespace, _) = applied("columns", |_| {}).await;
-    let patch = status().to_string();
-    kubectl(&[
-        "patch",
-        "mas",
-        "web",
-        "-n",
-        &namespace,
-        "--subresource=status",
-        "--type=merge",
-        "-p",
-        &patch,
-    ])
-    .await;
+    patch_status(&namespace).await;
 
-    let columns = |table: String| {
-        let lines: Vec<Vec<String>> = table
-            .lines()
-            .map(|line| {
-                line.split("  ")
-                    .map(str::trim)
-                    .filter(|cell| !cell.is_empty())
-                    .map(str::to_owned)
-                    .collect()
-            })
-            .collect();
-        (lines[0].clone(), lines[1].clone())
-    };
-    let (header, row) = columns(kubectl(&["get", "mas", "-n", &namespace]).await);
+    let [header, row] = columns(&kubectl(&["get", "mas", "-n", &namespace]).await);
     let expected = [
         "NAME", "KIND", "TARGET", "TARGETS", "MIN", "MAX", "REPLICAS", "DESIRED", "MODE", "READY", "AGE",
     ];
@@ -216,7 +217,7 @@ async fn get_shows_the_columns_and_wide_the_reasons() {
         "web",
         "Deployment",
         "web",
-        "173/100 (avg), ?/60m",
+        "173/100 (avg), <Failed>/60m",
         "1",
         "10",
         "2",
@@ -226,7 +227,7 @@ async fn get_shows_the_columns_and_wide_the_reasons() {
     ];
     assert_eq!(row[..10], expected);
 
-    let (header, row) = columns(kubectl(&["get", "mas", "-n", &namespace, "-o", "wide"]).await);
+    let [header, row] = columns(&kubectl(&["get", "mas", "-n", &namespace, "-o", "wide"]).await);
     assert_eq!(header[11..], ["REASON", "LIMIT"]);
     assert_eq!(row[11..], ["ValidMetricFound", "CoolingDown"]);
 }
@@ -238,19 +239,7 @@ async fn the_short_name_and_the_category_find_it_and_wait_sees_it_ready() {
         let names = kubectl(&["get", resource, "-n", &namespace, "-o", "name"]).await;
         assert_eq!(names.trim(), "metricautoscaler.metricautoscaler.dev/web", "{resource}");
     }
-    let patch = status().to_string();
-    kubectl(&[
-        "patch",
-        "mas",
-        "web",
-        "-n",
-        &namespace,
-        "--subresource=status",
-        "--type=merge",
-        "-p",
-        &patch,
-    ])
-    .await;
+    patch_status(&namespace).await;
     kubectl(&[
         "wait",
         "--for=condition=Ready",
@@ -273,19 +262,7 @@ async fn the_status_is_written_only_through_its_subresource() {
 #[tokio::test]
 async fn describe_begins_each_metric_with_its_name_and_ends_with_the_summary() {
     let (namespace, _) = applied("describe", |_| {}).await;
-    let patch = status().to_string();
-    kubectl(&[
-        "patch",
-        "mas",
-        "web",
-        "-n",
-        &namespace,
-        "--subresource=status",
-        "--type=merge",
-        "-p",
-        &patch,
-    ])
-    .await;
+    patch_status(&namespace).await;
     let described = kubectl(&["describe", "mas", "web", "-n", &namespace]).await;
     let metrics: Vec<&str> = described
         .lines()

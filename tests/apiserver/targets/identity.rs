@@ -75,7 +75,7 @@ async fn a_target_that_is_being_deleted_is_left_alone() {
     let (deployments, parameters) = (world.api("Deployment"), PatchParams::default());
     deployments.patch("web", &parameters, &held).await.unwrap();
     deployments.delete("web", &DeleteParams::default()).await.unwrap();
-    let message = world.wait_condition("web", "Ready", "False", "TargetNotFound").await;
+    let message = world.wait_condition("web", "Ready", "False", "TargetTerminating").await;
     assert_eq!(message, "Deployment web is being deleted");
     let mark = world.mark();
     world.set_load(500.0).await;

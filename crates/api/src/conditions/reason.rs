@@ -21,6 +21,26 @@ pub struct Entry {
     pub action: &'static str,
 }
 
+/// The reason of the event about a change of size, as the HPA has it.
+pub const SUCCESSFUL_RESCALE: &str = "SuccessfulRescale";
+
+/// What is told by an event: its reason, and when it is sent.
+pub const EVENTS: &[(&str, &str)] = &[
+    (
+        SUCCESSFUL_RESCALE,
+        "The size was changed; the note has both counts and why.",
+    ),
+    (
+        "the reason of Ready",
+        "Ready has another status or reason than before: Normal if True, else Warning.",
+    ),
+    (FAILED_UPDATE_SCALE, "The size could not be written."),
+    (
+        SHRINK_BLOCKED_BY_METRIC,
+        "A metric forbids shrinking while others can be read; when none can, Ready tells it.",
+    ),
+];
+
 /// Whether the table has this reason for this status of this condition.
 pub fn is_documented(condition: ConditionType, status: Status, reason: &str) -> bool {
     TABLE
@@ -73,6 +93,10 @@ reasons! {
         &[(Ready, Unknown), (ScalingActive, Unknown), (AbleToScale, Unknown), (ScalingLimited, Unknown)],
         "Wait for one interval. If another condition is False, mend that one.";
 
+    /// The operator has just begun and does not know the target, or who else scales it, yet.
+    WAITING_FOR_CACHE = "WaitingForCache", &[(Ready, Unknown), (ScalingActive, Unknown), (AbleToScale, Unknown)],
+        "Wait. If it stays, the operator's log says which watch fails.";
+
     // A person wants it so.
 
     /// mode is DryRun, or the operator runs with --max-mode=DryRun: sizes are decided and reported, never written.
@@ -124,7 +148,9 @@ reasons! {
         "Apply the CustomResourceDefinition that belongs to this version of the operator.";
     /// The target does not exist.
     TARGET_NOT_FOUND = "TargetNotFound", CANNOT_REACH, "Create it, or create a MetricAutoscaler with the right scaleTargetRef.";
-    /// The target's kind has no scale subresource.
+    /// The target is being deleted.
+    TARGET_TERMINATING = "TargetTerminating", CANNOT_REACH, "Nothing, unless it stays: then look at its finalizers.";
+    /// The target's kind has no scale subresource, or its objects are in no namespace.
     TARGET_HAS_NO_SCALE = "TargetHasNoScale", CANNOT_REACH,
         "Name the object that owns the replicas, or give the custom resource a scale subresource.";
     /// Another autoscaler scales the same target; the message names it.

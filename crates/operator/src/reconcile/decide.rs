@@ -2,7 +2,7 @@
 //! no change.
 
 use autoscaler_api::conditions::reason;
-use autoscaler_core::{Decision, Evidence, MetricReading, Observation, Reading, decide as core_decide};
+use autoscaler_core::{Decision, Evidence, MetricReading, Reading, decide as core_decide};
 use autoscaler_promql::{OwnPods, PodNames, ProbeContext};
 use futures::future::join_all;
 use tokio::time::Instant;
@@ -102,7 +102,7 @@ async fn probe(
                 max_sample_age: metric.max_sample_age,
                 replicas,
                 replicas_before: decision.history.changes.largest_since(since, replicas),
-                own_pods: own_pods(&seen.observation, seen),
+                own_pods: own_pods(seen),
             };
             prometheus.probe(query, reading.clone(), &probe, deadline).await
         }
@@ -111,20 +111,15 @@ async fn probe(
 }
 
 /// The target's own pods, where its kind tells how they are called.
-fn own_pods(observation: &Observation, seen: &Seen) -> Option<OwnPods> {
-    let group = seen
-        .reference
-        .api_version
-        .split_once('/')
-        .map_or("", |(group, _)| group);
+fn own_pods(seen: &Seen) -> Option<OwnPods> {
     let name = &seen.reference.name;
-    let names = match Shape::of(group, &seen.reference.kind) {
+    let names = match seen.target.shape {
         Shape::Deployment => PodNames::of_deployment(name),
         Shape::StatefulSet => PodNames::of_stateful_set(name),
         Shape::ReplicaSet => PodNames::of_replica_set(name),
         Shape::Custom => return None,
     };
-    let ready = observation.ready?.min(observation.replicas);
+    let ready = seen.observation.ready?.min(seen.observation.replicas);
     Some(OwnPods {
         ready,
         namespace: seen.namespace.clone(),

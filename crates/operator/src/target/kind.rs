@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::core::{ApiResource, GroupVersionKind};
+use kube::discovery::Scope;
 use kube::{Client, discovery};
 use tokio_util::sync::CancellationToken;
 
 use super::view::{Shape, TargetView};
-use super::{TargetError, scale};
+use super::{MissingRight, TargetError};
 use crate::gate::Gate;
 use crate::mirror::{Listing, Mirror};
 use crate::resources::dynamic;
@@ -33,10 +34,19 @@ pub enum KindError {
         /// As given.
         kind: String,
     },
+    /// Objects of it are in no namespace.
+    NotNamespaced {
+        /// As given.
+        api_version: String,
+        /// As given.
+        kind: String,
+    },
     /// Discovery did not succeed.
     Undiscovered {
         /// As given.
         kind: String,
+        /// What went wrong.
+        category: &'static str,
     },
 }
 
@@ -45,7 +55,8 @@ impl From<KindError> for TargetError {
         match error {
             KindError::Unknown { api_version, kind } => Self::UnknownKind { api_version, kind },
             KindError::NoScale { api_version, kind } => Self::NoScale { api_version, kind },
-            KindError::Undiscovered { kind } => Self::NotSynced { kind },
+            KindError::NotNamespaced { api_version, kind } => Self::NotNamespaced { api_version, kind },
+            KindError::Undiscovered { kind, category } => Self::Undiscovered { kind, category },
         }
     }
 }
@@ -67,6 +78,9 @@ impl Kind {
             .await
         {
             Ok((resource, capabilities)) => {
+                if capabilities.scope == Scope::Cluster {
+                    return Err(KindError::NotNamespaced { api_version, kind });
+                }
                 if !capabilities
                     .subresources
                     .iter()
@@ -83,8 +97,9 @@ impl Kind {
             }
             Err(error) if error.is_unknown_kind() => Err(KindError::Unknown { api_version, kind }),
             Err(error) => {
-                tracing::warn!(%api_version, %kind, category = error.category(), "failed to discover a kind of target");
-                Err(KindError::Undiscovered { kind })
+                let category = error.category();
+                tracing::warn!(%api_version, %kind, category, "failed to discover a kind of target");
+                Err(KindError::Undiscovered { kind, category })
             }
         }
     }
@@ -98,6 +113,11 @@ impl Kind {
         });
     }
 
+    /// Keeps an answer, unless the watch has said something newer.
+    pub(super) fn keep(&self, namespace: &str, name: &str, view: &TargetView) {
+        self.views.update(namespace, name, view, |known| view.supersedes(known));
+    }
+
     /// Waits for the first list of views.
     pub(super) async fn usable(&self) -> Result<(), TargetError> {
         match self.views.settled(FIRST_LIST).await {
@@ -105,7 +125,7 @@ impl Kind {
             Listing::Pending => Err(TargetError::NotSynced {
                 kind: self.resource.kind.clone(),
             }),
-            Listing::Forbidden => Err(scale::forbidden("list and watch", &self.resource, "")),
+            Listing::Forbidden => Err(TargetError::Forbidden(MissingRight::new("list", &self.resource, ""))),
         }
     }
 }

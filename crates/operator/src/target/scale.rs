@@ -8,7 +8,7 @@ use kube::core::ApiResource;
 use serde_json::{Value, json};
 
 use super::view::{FIELD_MANAGER, Shape, TargetView};
-use super::{Kind, TargetError};
+use super::{Kind, MissingRight, TargetError};
 use crate::gate::{CallError, Gate};
 use crate::resources::dynamic;
 
@@ -35,11 +35,12 @@ pub(super) async fn read_live(
 ) -> Result<Option<TargetView>, TargetError> {
     const TRIES: usize = 3;
     let api = dynamic(client, &kind.resource, Some(namespace));
+    let mut has_scale = true;
     for _ in 0..TRIES {
         let object = match gate.read("read the target", api.get_opt(name)).await {
             Ok(Some(object)) => object,
             Ok(None) => return Ok(None),
-            Err(error) => return Err(refused_or_unreachable(error, "get", &kind.resource, "")),
+            Err(error) => return Err(refused(error, "get", &kind.resource, "")),
         };
         let Some(view) = TargetView::of(&object, kind.shape) else {
             return Ok(None);
@@ -49,9 +50,14 @@ pub(super) async fn read_live(
         }
         let scale = match gate.read("read the scale of the target", api.get_scale(name)).await {
             Ok(scale) => scale,
-            Err(error) if error.is_not_found() => return Ok(None),
-            Err(error) => return Err(refused_or_unreachable(error, "get", &kind.resource, "/scale")),
+            // Deleted meanwhile, or its definition has lost the scale.
+            Err(error) if error.is_not_found() => {
+                has_scale = false;
+                continue;
+            }
+            Err(error) => return Err(refused(error, "get", &kind.resource, "/scale")),
         };
+        has_scale = true;
         if scale.metadata.resource_version.as_deref() == Some(view.resource_version.as_str()) {
             return Ok(Some(TargetView {
                 replicas: Some(replicas_of(&scale)),
@@ -59,8 +65,11 @@ pub(super) async fn read_live(
             }));
         }
     }
-    Err(TargetError::NotSynced {
-        kind: kind.resource.kind.clone(),
+    let ApiResource { api_version, kind, .. } = kind.resource.clone();
+    Err(if has_scale {
+        TargetError::Unsettled { kind }
+    } else {
+        TargetError::NoScale { api_version, kind }
     })
 }
 
@@ -115,11 +124,11 @@ pub async fn write_scale(
             let live = read_live(client, gate, kind, namespace, name).await?;
             let same = |live: &TargetView| live.uid == decided_on.uid && live.replicas == decided_on.replicas;
             if live.as_ref().is_some_and(same) {
-                return Err(TargetError::Unreachable { source: error });
+                return Err(TargetError::Call(error));
             }
             Ok(ScaleOutcome::Superseded)
         }
-        Err(error) => Err(refused_or_unreachable(error, "patch", &kind.resource, "/scale")),
+        Err(error) => Err(refused(error, "patch", &kind.resource, "/scale")),
     }
 }
 
@@ -137,29 +146,9 @@ fn replicas_of(scale: &Scale) -> Replicas {
     Replicas::from(scale.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(0))
 }
 
-fn refused_or_unreachable(
-    error: CallError,
-    verb: &'static str,
-    resource: &ApiResource,
-    subresource: &'static str,
-) -> TargetError {
+fn refused(error: CallError, verb: &'static str, resource: &ApiResource, subresource: &'static str) -> TargetError {
     if error.lacks_right(verb) {
-        return forbidden(verb, resource, subresource);
+        return TargetError::Forbidden(MissingRight::new(verb, resource, subresource));
     }
-    TargetError::Unreachable { source: error }
-}
-
-/// A missing right, with the rule that grants it.
-pub(super) fn forbidden(verb: &'static str, resource: &ApiResource, subresource: &str) -> TargetError {
-    let (group, plural) = (&resource.group, &resource.plural);
-    let hint = format!(
-        "apply a ClusterRole labelled metricautoscaler.dev/aggregate-to-operator: \"true\" with the rules \
-         {{apiGroups: [\"{group}\"], resources: [\"{plural}\"], verbs: [get, list, watch]}} and \
-         {{apiGroups: [\"{group}\"], resources: [\"{plural}/scale\"], verbs: [get, patch]}}"
-    );
-    TargetError::Forbidden {
-        verb,
-        resource: format!("{plural}{subresource}.{group}"),
-        hint,
-    }
+    TargetError::Call(error)
 }

@@ -12,9 +12,15 @@ pub const FIELD_MANAGER: &str = "metric-autoscaler";
 /// `progressDeadlineSeconds` of a Deployment that gives none, and what stands in for it on a StatefulSet.
 const PROGRESS_DEADLINE: SignedDuration = SignedDuration::from_secs(600);
 
+/// The longest deadline that is believed: 2147483647 means none, and a rollout that is stuck must not hold the size for
+/// ever (R18).
+const LONGEST_DEADLINE: SignedDuration = SignedDuration::from_hours(1);
+
 /// What a target looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetView {
+    /// Which facts its kind offers.
+    pub shape: Shape,
     /// Identity: a recreated object is another one.
     pub uid: String,
     /// The version these facts are of.
@@ -70,6 +76,17 @@ impl Shape {
 }
 
 impl TargetView {
+    /// Whether these facts are to take the place of others: those of an older version, or of the same one without a count.
+    ///
+    /// Versions are compared as numbers (KEP-5504); where a server has others, whoever asked last is believed.
+    pub fn supersedes(&self, known: &Self) -> bool {
+        let number = |view: &Self| view.resource_version.parse::<u128>().ok();
+        match (number(self), number(known)) {
+            (Some(ours), Some(theirs)) => ours > theirs || (ours == theirs && known.replicas.is_none()),
+            (None, _) | (_, None) => true,
+        }
+    }
+
     /// The facts of an object. None if it has no UID, which no object of an API server lacks.
     pub fn of(object: &DynamicObject, shape: Shape) -> Option<Self> {
         let metadata = &object.metadata;
@@ -80,6 +97,7 @@ impl TargetView {
             .flatten()
             .find(|owner| owner.controller == Some(true));
         Some(Self {
+            shape,
             uid: metadata.uid.clone()?,
             resource_version: metadata.resource_version.clone()?,
             replicas: match shape {
@@ -132,7 +150,7 @@ fn rollout(object: &DynamicObject, shape: Shape) -> Option<Rollout> {
     };
     match shape {
         Shape::Deployment | Shape::StatefulSet if lags() => Some(Rollout::GenerationLags),
-        Shape::Deployment if text(data, "/spec/strategy/type") != Some("Recreate") => {
+        Shape::Deployment if text(data, "/spec/strategy/type") != Some("Recreate") && !is_stuck(data) => {
             updating(data, progress_deadline(data))
         }
         // While a StatefulSet merely grows, its pods are missing, not outdated: only two revisions make a rollout.
@@ -156,16 +174,23 @@ fn updating(data: &Value, until: Option<Timestamp>) -> Option<Rollout> {
     })
 }
 
+/// The Deployment controller tells that the deadline has passed, with a time of its own
+/// (`pkg/controller/deployment/progress.go`): what is stuck is no rollout any more.
+fn is_stuck(data: &Value) -> bool {
+    progressing(data).is_some_and(|condition| text(condition, "/reason") == Some("ProgressDeadlineExceeded"))
+}
+
 /// The deadline counts from the last progress, which the condition `Progressing` carries.
 fn progress_deadline(data: &Value) -> Option<Timestamp> {
-    let conditions = data.pointer("/status/conditions")?.as_array()?;
-    let progressing = conditions
-        .iter()
-        .find(|condition| text(condition, "/type") == Some("Progressing"))?;
-    let last: Timestamp = text(progressing, "/lastUpdateTime")?.parse().ok()?;
+    let last: Timestamp = text(progressing(data)?, "/lastUpdateTime")?.parse().ok()?;
     let seconds = data.pointer("/spec/progressDeadlineSeconds").and_then(Value::as_i64);
-    last.checked_add(seconds.map_or(PROGRESS_DEADLINE, SignedDuration::from_secs))
-        .ok()
+    let deadline = seconds.map_or(PROGRESS_DEADLINE, SignedDuration::from_secs);
+    last.checked_add(deadline.min(LONGEST_DEADLINE)).ok()
+}
+
+fn progressing(data: &Value) -> Option<&Value> {
+    let mut conditions = data.pointer("/status/conditions")?.as_array()?.iter();
+    conditions.find(|condition| text(condition, "/type") == Some("Progressing"))
 }
 
 /// Without a progress deadline a rollout counts for as long as the default one, from when we first saw it.

@@ -71,6 +71,27 @@ fn r18_a_deployment_rolls_out_until_its_progress_deadline() {
     assert_eq!(view("Deployment", data).rollout, Some(rollout));
 }
 
+#[rstest]
+#[case("ProgressDeadlineExceeded", 60, None)]
+#[case("ReplicaSetUpdated", 60, Some("2026-11-22T12:01:00Z"))]
+#[case("ReplicaSetUpdated", 2_147_483_647, Some("2026-11-22T13:00:00Z"))] // which means: never
+fn r18_a_stuck_rollout_holds_the_size_no_longer_than_its_deadline(
+    #[case] reason: &str,
+    #[case] seconds: i64,
+    #[case] expected: Option<&str>,
+) {
+    let progressing = json!({"type": "Progressing", "reason": reason, "lastUpdateTime": "2026-11-22T12:00:00Z"});
+    let data = json!({
+        "spec": {"replicas": 4, "progressDeadlineSeconds": seconds},
+        "status": {"observedGeneration": 2, "updatedReplicas": 1, "conditions": [progressing]},
+    });
+    let until = match view("Deployment", data).rollout {
+        Some(Rollout::Updating { until, .. }) => until,
+        Some(Rollout::GenerationLags) | None => None,
+    };
+    assert_eq!(until, expected.map(|time| time.parse().unwrap()));
+}
+
 #[test]
 fn r18_a_deployment_that_is_recreated_is_not_rolling() {
     let data = json!({
@@ -180,4 +201,25 @@ fn a_controller_that_owns_the_target_is_known_and_a_mere_owner_is_not() {
     );
     owned.metadata.owner_references = Some(serde_json::from_value(controlled_by(false)).unwrap());
     assert_eq!(TargetView::of(&owned, Shape::ReplicaSet).unwrap().owner, None);
+}
+
+#[rstest]
+#[case("11", Some(5), "10", false)] // the watch was faster than the answer
+#[case("9", Some(5), "10", true)]
+#[case("10", Some(5), "10", false)]
+#[case("10", None, "10", true)] // of a custom resource only an answer tells the count
+#[case("not-a-number", Some(5), "10", true)]
+fn facts_of_an_older_version_never_replace_newer_ones(
+    #[case] known: &str,
+    #[case] replicas: Option<u32>,
+    #[case] answered: &str,
+    #[case] expected: bool,
+) {
+    let of_version = |version: &str, replicas: Option<u32>| TargetView {
+        resource_version: version.to_owned(),
+        replicas: replicas.map(Replicas::new),
+        ..view("Deployment", json!({}))
+    };
+    let known = of_version(known, replicas);
+    assert_eq!(of_version(answered, Some(3)).supersedes(&known), expected);
 }

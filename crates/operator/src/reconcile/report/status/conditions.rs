@@ -100,7 +100,7 @@ pub(super) fn judge(conditions: &mut Vec<Condition>, subject: &Subject, acted: &
 fn blocked_findings(blocked: &Blocked) -> [(ConditionType, Finding); 4] {
     let stands = |condition, status| reason::is_documented(condition, status, blocked.reason);
     let finding = |condition| {
-        let found = [Status::False, Status::True]
+        let found = [Status::False, Status::True, Status::Unknown]
             .into_iter()
             .find(|status| stands(condition, *status));
         match found {
@@ -164,7 +164,7 @@ fn able_to_scale(subject: &Subject, decided: &Decided, effect: &Effect) -> Findi
             let message = format!("the size was changed from {from} to {to} at {at}");
             return (Status::True, reason::SUCCEEDED_RESCALE, message);
         }
-        Effect::Failed(error @ TargetError::Forbidden { .. }) => {
+        Effect::Failed(error @ TargetError::Forbidden(_)) => {
             return (Status::False, reason::FORBIDDEN, error.to_string());
         }
         Effect::Failed(error) => return (Status::False, reason::FAILED_UPDATE_SCALE, error.to_string()),

@@ -14,7 +14,7 @@ use super::*;
 use crate::args::MaxMode;
 use crate::clock::Clock;
 use crate::snapshot::Snapshot;
-use crate::target::TargetView;
+use crate::target::{Shape, TargetView};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_795_348_800 + seconds).unwrap()
@@ -61,6 +61,7 @@ fn fresh(value: &str) -> Reading {
 
 fn target() -> TargetView {
     TargetView {
+        shape: Shape::Deployment,
         uid: "t-1".to_owned(),
         resource_version: "1".to_owned(),
         replicas: Some(Replicas::new(3)),

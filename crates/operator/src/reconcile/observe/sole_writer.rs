@@ -1,0 +1,89 @@
+//! Whether anybody else writes the size of the target (R22).
+
+use autoscaler_api::ScaleTargetRef;
+use autoscaler_api::conditions::reason;
+use autoscaler_core::explain;
+use autoscaler_core::history::Contention;
+use jiff::Timestamp;
+
+use super::Obstacle;
+use crate::context::Context;
+use crate::rivals::{Contender, Rivalry};
+use crate::subject::Subject;
+use crate::target::TargetView;
+
+/// Nobody else does.
+pub(super) async fn sole_writer(
+    context: &Context,
+    subject: &Subject,
+    reference: &ScaleTargetRef,
+    target: &TargetView,
+    now: Timestamp,
+) -> Result<(), Obstacle> {
+    let me = Contender::of(&subject.snapshot, reference);
+    let rivalry = context.rivals.of(&subject.snapshot.namespace, &me).await;
+    no_rival(rivalry, reference)?;
+    free(reference, target)?;
+    match subject.history.changes.contention(now) {
+        Some(contention) => Err(Obstacle::new(reason::CONTENDED, contended(target, contention))),
+        None => Ok(()),
+    }
+}
+
+/// No other autoscaler has precedence.
+fn no_rival(rivalry: Rivalry, ScaleTargetRef { kind, name, .. }: &ScaleTargetRef) -> Result<(), Obstacle> {
+    let (reason, message) = match rivalry {
+        Rivalry::None => return Ok(()),
+        Rivalry::Rival(rival) => (
+            reason::TARGET_CONFLICT,
+            format!(
+                "{kind} {name} is scaled by {}: this one writes nothing",
+                rival.describe()
+            ),
+        ),
+        Rivalry::Unknown => (
+            reason::WAITING_FOR_CACHE,
+            "waiting to learn whether another autoscaler scales the target".to_owned(),
+        ),
+        Rivalry::Forbidden { resource } => (
+            reason::FORBIDDEN,
+            format!(
+                "the operator may not list and watch {resource}, so it cannot tell whether one scales the target: apply \
+                 config/rbac"
+            ),
+        ),
+    };
+    Err(Obstacle::new(reason, message))
+}
+
+/// The target is nobody else's to size.
+fn free(ScaleTargetRef { kind, name, .. }: &ScaleTargetRef, target: &TargetView) -> Result<(), Obstacle> {
+    let (reason, message) = if let Some(owner) = &target.owner {
+        let message = format!(
+            "{kind} {name} is managed by {} {}, which sets its size: point scaleTargetRef at that one",
+            owner.kind, owner.name
+        );
+        (reason::TARGET_MANAGED, message)
+    } else if target.terminating {
+        (reason::TARGET_TERMINATING, format!("{kind} {name} is being deleted"))
+    } else if let Some(manager) = &target.applied_by {
+        let message = format!(
+            "{manager} applies spec.replicas of {kind} {name} and would put its number back: leave replicas out of what \
+             it applies"
+        );
+        (reason::CONTENDED, message)
+    } else {
+        return Ok(());
+    };
+    Err(Obstacle::new(reason, message))
+}
+
+/// What is said of a fight over the size.
+pub(in crate::reconcile) fn contended(target: &TargetView, contention: Contention) -> String {
+    let manager = target.last_set_by.as_deref().unwrap_or("another writer");
+    format!(
+        "{manager} took our change of the size back {} times within ten minutes: nothing is written until {}",
+        contention.reversals,
+        explain::time(contention.until)
+    )
+}
