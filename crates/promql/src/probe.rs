@@ -11,7 +11,7 @@ use autoscaler_core::{Failure, FailureClass, Replicas};
 use jiff::SignedDuration;
 
 use crate::answer::{Answer, Value};
-use crate::plan::{LOOKBACK_DELTA, Leaf};
+use crate::plan::{LOOKBACK_DELTA, Leaf, offset_text};
 
 mod judge;
 mod pods;
@@ -174,13 +174,14 @@ impl<'a> Probe<'a> {
     }
 
     /// The number of scrape targets that are known to Prometheus and down, of those that had series of this selector one
-    /// look-back ago or at another time; nothing for none. A pod that was removed is no scrape target any more, and so is
+    /// look-back ago or at another time; nothing for none. All of it is shifted as the selector is. A pod that was removed is no scrape target any more, and so is
     /// not counted.
     fn down(&self, at_other_times: &[SignedDuration]) -> String {
         let Leaf { selector, offset, .. } = self.leaf;
         let times: BTreeSet<_> = at_other_times.iter().chain([&self.look_back]).collect();
         let had: Vec<String> = times.into_iter().map(|ago| selector.instant(*offset + *ago)).collect();
-        format!("count((up == 0) and on (job, instance) ({}))", had.join(" or "))
+        let up = format!("up{}", offset_text(*offset));
+        format!("count(({up} == 0) and on (job, instance) ({}))", had.join(" or "))
     }
 
     /// The numbers in the answers to [`Self::text`] and to [`Self::fill_text`], if that was asked.

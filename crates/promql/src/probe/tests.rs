@@ -80,7 +80,7 @@ fn a_probe_is_shifted_as_its_selector_is() {
         r#"label_replace(time() - (3600) - max(timestamp(m offset 3600s)), "probe", "age", "", "")"#,
         r#"label_replace(count(m offset 3600s), "probe", "now", "", "")"#,
         r#"label_replace(count(m offset 3900s), "probe", "before", "", "")"#,
-        r#"label_replace(count((up == 0) and on (job, instance) (m offset 3900s or m offset 4500s or m offset 7200s or m offset 25200s)), "probe", "down", "", "")"#,
+        r#"label_replace(count((up offset 3600s == 0) and on (job, instance) (m offset 3900s or m offset 4500s or m offset 7200s or m offset 25200s)), "probe", "down", "", "")"#,
     ];
     assert_eq!(Probe::new(&leaf, leaf.look_back, None).text(), expected.join(" or "));
 }
