@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
+/// By this name the API server knows whoever serves aggregated metrics ([`crate::metrics_api`]).
+pub(crate) const METRICS_SERVICE: &str = "metrics.default.svc";
+
 /// Why the files could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -101,7 +104,13 @@ fn authority_parameters() -> Result<CertificateParams, rcgen::Error> {
 }
 
 fn serving_parameters() -> Result<CertificateParams, rcgen::Error> {
-    let names = ["127.0.0.1", "localhost", "kubernetes.default.svc", "10.96.0.1"];
+    let names = [
+        "127.0.0.1",
+        "localhost",
+        "kubernetes.default.svc",
+        "10.96.0.1",
+        METRICS_SERVICE,
+    ];
     let mut parameters = CertificateParams::new(names.map(str::to_owned).to_vec())?;
     parameters
         .distinguished_name

@@ -11,6 +11,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
 
 use crate::listener::Listener;
 
@@ -35,24 +38,43 @@ where
     H: Fn(Request<Incoming>) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
 {
     let handler = Arc::new(handler);
+    Listener::start(move |stream| Box::pin(converse(stream, Arc::clone(&handler))))
+}
+
+/// The same behind TLS. Whoever does not get through the handshake is not heard.
+pub(crate) fn serve_tls<H>(tls: Arc<ServerConfig>, handler: H) -> Listener
+where
+    H: Fn(Request<Incoming>) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
+{
+    let (acceptor, handler) = (TlsAcceptor::from(tls), Arc::new(handler));
     Listener::start(move |stream| {
-        let handler = Arc::clone(&handler);
-        let service = service_fn(move |request| {
-            let reply = handler(request);
-            async move {
-                match reply.await {
-                    Reply::Send(response) => Ok(response),
-                    Reply::HangUp => Err(HungUp),
-                }
-            }
-        });
+        let (acceptor, handler) = (acceptor.clone(), Arc::clone(&handler));
         Box::pin(async move {
-            // Errors of a connection are the client's business: it sees them.
-            let _ = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            if let Ok(stream) = acceptor.accept(stream).await {
+                converse(stream, handler).await;
+            }
         })
     })
+}
+
+/// All requests of one connection. Its errors are the client's business: it sees them.
+async fn converse<S, H>(stream: S, handler: Arc<H>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Fn(Request<Incoming>) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
+{
+    let service = service_fn(move |request| {
+        let reply = handler(request);
+        async move {
+            match reply.await {
+                Reply::Send(response) => Ok(response),
+                Reply::HangUp => Err(HungUp),
+            }
+        }
+    });
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 /// A complete answer.

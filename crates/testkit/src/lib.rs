@@ -13,6 +13,7 @@ pub mod binaries;
 pub mod certificates;
 pub mod exporter;
 pub mod fault_proxy;
+pub mod metrics_api;
 pub mod plane;
 pub mod ports;
 pub mod process;

@@ -53,6 +53,14 @@ pub enum PlaneError {
     /// The API server refused something.
     #[error("failed to set up the cluster")]
     Api(#[from] kube::Error),
+    /// The API server does not reach what serves an aggregated API.
+    #[error("failed to make {name} available: {last}")]
+    Unavailable {
+        /// The `APIService`.
+        name: String,
+        /// What the API server said last.
+        last: String,
+    },
     /// `kubectl` said no.
     #[error("failed to run kubectl {arguments}: {stderr}")]
     Kubectl {
@@ -285,6 +293,11 @@ impl ControlPlane {
             )
             .await?;
         Ok(name)
+    }
+
+    /// The keys of the plane, for servers that the API server talks to.
+    pub(crate) fn certificates(&self) -> &Certificates {
+        self.access.certificates()
     }
 
     /// Where the API server notes every request: see [`crate::audit`].
