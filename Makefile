@@ -19,7 +19,7 @@ demo: testkit operator ## Watch a Deployment and a StatefulSet follow PromQL on 
 	@$(CARGO) run --quiet --package autoscaler-testkit --bin demo
 
 .PHONY: test
-test: test-unit test-apiserver ## Run every test: units, properties, and the suites on the real binaries
+test: test-unit test-side-by-side test-apiserver ## Run every test: units, properties, and the suites on the real binaries
 
 ##@ Parts of them
 
@@ -49,7 +49,12 @@ test-unit: binaries ## Unit, property and crate tests
 .PHONY: test-apiserver
 test-apiserver: binaries operator ## The operator against real etcd, kube-apiserver, kube-controller-manager and Prometheus
 	@# The tests mostly wait: more of them at once than there are cores.
-	$(CARGO) test --locked --package acceptance -- --test-threads 12
+	$(CARGO) test --locked --package acceptance --test apiserver --test scenarios_against_prometheus -- --test-threads 12
+
+.PHONY: test-side-by-side
+test-side-by-side: binaries operator ## Ours beside the HPA controller of Kubernetes, decision by decision (SIDE_BY_SIDE_SEED=n)
+	@# Shown even when it passes: the counts are what one wants to know.
+	$(CARGO) test --locked --package acceptance --test side_by_side -- --nocapture
 
 ##@ Looking for trouble
 

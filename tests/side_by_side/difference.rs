@@ -1,0 +1,138 @@
+//! On what inputs we decide otherwise than the HPA, fixed before the experiment: each rule of ours that is not the HPA's.
+//!
+//! `docs/guide/coming-from-hpa.md` tells the same to people.
+
+use std::fmt;
+
+/// One rule of ours in place of the HPA's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Difference {
+    ExactNumbers,
+    ReadyReplicas,
+    SpecReplicas,
+    NegativeIsNoLoad,
+    DoubtfulReadings,
+    GapsAreRemembered,
+    OneSidedStart,
+    Runs,
+    OnePath,
+    ChangesAreKept,
+    ForeignChanges,
+    CorrectedAndDecided,
+}
+
+impl Difference {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::ExactNumbers,
+        Self::ReadyReplicas,
+        Self::SpecReplicas,
+        Self::NegativeIsNoLoad,
+        Self::DoubtfulReadings,
+        Self::GapsAreRemembered,
+        Self::OneSidedStart,
+        Self::Runs,
+        Self::OnePath,
+        Self::ChangesAreKept,
+        Self::ForeignChanges,
+        Self::CorrectedAndDecided,
+    ];
+
+    /// The predicate, for people.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::ExactNumbers => "binary64 and exact numbers round differently (K5 to K9)",
+            Self::ReadyReplicas => "value target, ready pods are not spec.replicas (R8, R9)",
+            Self::SpecReplicas => "averageValue target, status.replicas is not spec.replicas (R7)",
+            Self::NegativeIsNoLoad => "averageValue target, the load is negative (R6)",
+            Self::DoubtfulReadings => "a reading is stale or partial (R1 to R3)",
+            Self::GapsAreRemembered => "a reading failed within the window (R11, R14)",
+            Self::OneSidedStart => "younger than the scaleUp window (K19)",
+            Self::Runs => "a recommendation is a tenth of a window too old (R13)",
+            Self::OnePath => "without behavior (K14, K17)",
+            Self::ChangesAreKept => "a change is older than the longest period of its own direction, not of the other",
+            Self::ForeignChanges => "somebody else changed the size (R14)",
+            Self::CorrectedAndDecided => "the size was outside the bounds (R12)",
+        }
+    }
+
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
+/// Several at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Differences(u16);
+
+impl Differences {
+    /// The HPA itself.
+    pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) fn all() -> Self {
+        Difference::ALL.into_iter().fold(Self::NONE, Self::and)
+    }
+
+    #[must_use]
+    pub(crate) const fn and(self, difference: Difference) -> Self {
+        Self(self.0 | difference.bit())
+    }
+
+    #[must_use]
+    pub(crate) const fn without(self, difference: Difference) -> Self {
+        Self(self.0 & !difference.bit())
+    }
+
+    pub(crate) const fn has(self, difference: Difference) -> bool {
+        self.0 & difference.bit() != 0
+    }
+
+    pub(crate) const fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// Those of one, then of two, then of three differences.
+    pub(crate) fn small() -> Vec<Self> {
+        let mut sets = vec![Self::NONE];
+        let mut begin = 0;
+        for _ in 0..3 {
+            let smaller = sets[begin..].to_vec();
+            begin = sets.len();
+            for set in smaller {
+                for difference in Difference::ALL {
+                    // Each set once: its members in their order.
+                    if set.0 < difference.bit() {
+                        sets.push(set.and(difference));
+                    }
+                }
+            }
+        }
+        sets.split_off(1)
+    }
+}
+
+impl fmt::Display for Differences {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts = Difference::ALL.into_iter().filter(|difference| self.has(*difference));
+        let texts: Vec<&str> = texts.map(Difference::text).collect();
+        formatter.write_str(&texts.join("; and "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_sets_come_by_size_and_each_once() {
+        let sets = Differences::small();
+        assert_eq!(sets.len(), 12 + 66 + 220);
+        assert!(
+            sets.windows(2)
+                .all(|pair| pair[0].0.count_ones() <= pair[1].0.count_ones())
+        );
+        let mut distinct = sets.clone();
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!(distinct.len(), sets.len());
+    }
+}

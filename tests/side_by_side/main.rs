@@ -1,0 +1,79 @@
+//! Side by side with the real thing: the HPA controller of kube-controller-manager, looking every second.
+//!
+//! Many pairs of twins run at once, each with a specification, series and surroundings of its own, all drawn from one
+//! seed (`case`, `series`, `keeper`). The HPA reads its series from a metrics API that the test serves (`stage`), and
+//! three witnesses tell what it saw and did, and when (`record`). Our core is then told the same at the same instants
+//! (`replay`).
+//!
+//! Three things are asked of every decision (`verdict`):
+//! 1. The HPA did what a model of it does (`model`), so that we know what we talk about.
+//! 2. We did what the HPA did, or what the model does with one or a few of our own rules switched on: `difference` lists
+//!    them all, and the smallest set is counted.
+//! 3. We did what the model does with all of our rules, so that no bug hides behind a rule that happens to fit.
+//!
+//! `SIDE_BY_SIDE_SEED` sets the seed. What a slow machine changes is how many decisions fall into a second, not what is
+//! right.
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
+
+mod case;
+mod difference;
+mod keeper;
+mod model;
+mod random;
+mod record;
+mod replay;
+mod series;
+mod stage;
+mod verdict;
+
+use std::time::Duration;
+
+use autoscaler_testkit::wait::eventually;
+
+use crate::case::Case;
+use crate::keeper::Keeper;
+use crate::random::Random;
+use crate::stage::Stage;
+use crate::verdict::Verdict;
+
+const SEED: &str = "SIDE_BY_SIDE_SEED";
+const CASES: usize = 120;
+/// So many decisions are compared at least, and so many percent of them are changes of size.
+const DECISIONS: usize = 10_000;
+const CHANGES: usize = 30;
+
+/// Ten times what it takes on an idle machine.
+const EXPERIMENT: Duration = Duration::from_mins(15);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_difference_from_the_hpa_is_a_rule_of_ours() {
+    let seed = std::env::var(SEED).map_or(1, |seed| seed.parse().expect("the seed is a number"));
+    println!("seed {seed} ({SEED} sets it)");
+    let mut random = Random::new(seed);
+    let cases: Vec<Case> = (0..CASES).map(|index| Case::draw(&mut random, index)).collect();
+    let stage = Box::pin(Stage::set(&cases)).await;
+    let keeper = Keeper::start(&stage, &cases);
+    eventually("enough decisions", EXPERIMENT, || async {
+        let looks = stage.looks();
+        // The last look of each case is not over.
+        (looks >= DECISIONS + CASES)
+            .then_some(())
+            .ok_or(format!("{looks} so far"))
+    })
+    .await;
+
+    let records = record::collect(&stage, &cases, &keeper.readiness());
+    let mut verdict = Verdict::default();
+    for (case, looks) in cases.iter().zip(&records) {
+        verdict.judge(case, looks);
+    }
+    println!("{verdict}");
+    assert_eq!(verdict.strange.len(), 0, "the model is the HPA");
+    assert_eq!(verdict.unexplained.len(), 0, "every difference has its rule");
+    assert_eq!(verdict.inexact.len(), 0, "our rules together are our core");
+    assert!(verdict.looks >= DECISIONS, "enough decisions");
+    assert!(
+        verdict.changes * 100 >= CHANGES * verdict.looks,
+        "enough changes of size"
+    );
+}
