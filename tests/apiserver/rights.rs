@@ -2,6 +2,7 @@
 
 use autoscaler_api::{GROUP, MetricAutoscalerStatus};
 use autoscaler_testkit::audit::Mark;
+use autoscaler_testkit::tcp_proxy::TcpProxy;
 use autoscaler_testkit::wait::eventually;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
@@ -172,4 +173,45 @@ async fn without_the_right_to_write_a_status_everything_is_told_once_all_the_sam
         .metric("metric_autoscaler_status_writes_total", "forbidden")
         .await;
     assert!((1.0..=6.0).contains(&refused), "{refused}");
+}
+
+#[tokio::test]
+async fn an_autoscaler_that_is_deleted_unseen_scales_nothing_any_more() {
+    let world = World::new("unseen").await;
+    world.set_load(200.0).await;
+    let network = TcpProxy::start(world.plane.api_server_address());
+    let operator = world.start_operator_via(network.address(), "operator", &[]).await;
+    operator.wait_ready().await;
+    for name in ["web", "other"] {
+        world.workload("Deployment", name, 2).await;
+        world.autoscale(name, "Deployment", name, "").await;
+        world.wait_condition(name, "Ready", "True", "ValidMetricFound").await;
+    }
+    // The watch of autoscalers ends, and cannot be begun again.
+    world
+        .take_rights(&[Right::new(GROUP, "metricautoscalers", "watch")])
+        .await;
+    network.sever();
+    world
+        .autoscalers()
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    world.set_load(300.0).await;
+    eventually(
+        "the operator hears of it when it writes the status",
+        DEADLINE,
+        || async {
+            let not_found = operator.metric("metric_autoscaler_status_writes_total", "not_found");
+            not_found.await > 0.0
+        },
+    )
+    .await;
+
+    let mark = world.mark();
+    world.set_load(500.0).await;
+    world.wait_wanted("Deployment", "other", 5).await;
+    operator.wait_evaluations(3).await;
+    let scaled = world.scale_writes_since(mark).await;
+    assert!(scaled.iter().all(|request| request.name == "other"), "{scaled:?}");
 }

@@ -1,8 +1,7 @@
 //! All autoscalers of one term: watched leniently, one worker each.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use autoscaler_core::Continuity;
 use futures::{StreamExt, TryStreamExt};
@@ -13,55 +12,22 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::context::Context;
 use crate::leader::Handover;
-use crate::pace::Pace;
 use crate::prepared::EffectiveMode;
+use crate::progress::Progress;
 use crate::resources;
 use crate::rivals::Contender;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Key, Snapshot};
 use crate::subject::Subject;
 use crate::worker;
 
-type Key = (String, String);
-
-/// An autoscaler that is being looked after.
+/// The worker of one autoscaler, as the fleet holds it.
 #[derive(Debug)]
-struct Charge {
+struct Worker {
     uid: String,
     newest: watch::Sender<Arc<Snapshot>>,
     stop: CancellationToken,
-}
-
-/// What the health checks of a term look at.
-#[derive(Debug, Default)]
-pub struct Vitals {
-    synced: std::sync::atomic::AtomicBool,
-    paces: Mutex<HashMap<Key, Arc<Pace>>>,
-}
-
-impl Vitals {
-    /// Whether the first list of autoscalers has arrived.
-    pub fn is_synced(&self) -> bool {
-        self.synced.load(std::sync::atomic::Ordering::Relaxed)
-    }
-
-    /// The autoscaler that has been overdue the longest, if any is.
-    pub fn most_overdue(&self, clock: &Clock) -> Option<(String, Duration)> {
-        let now = clock.boot();
-        let paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
-        let overdue = paces
-            .iter()
-            .map(|((namespace, name), pace)| (format!("{namespace}/{name}"), pace.overdue(now)));
-        overdue
-            .filter(|(_, overdue)| !overdue.is_zero())
-            .max_by_key(|(_, overdue)| *overdue)
-    }
-
-    fn paces(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Pace>>> {
-        self.paces.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// See the module.
@@ -69,25 +35,25 @@ impl Vitals {
 pub struct Fleet {
     context: Context,
     handover: Handover,
-    vitals: Arc<Vitals>,
+    progress: Arc<Progress>,
     stop: CancellationToken,
-    charges: HashMap<Key, Charge>,
-    workers: JoinSet<bool>,
+    workers: HashMap<Key, Worker>,
+    tasks: JoinSet<bool>,
     /// Everything still to be seen in a list that is under way.
     listed: HashSet<Key>,
 }
 
 impl Fleet {
     /// No autoscalers yet.
-    pub fn new(context: Context, handover: Handover, vitals: Arc<Vitals>, stop: CancellationToken) -> Self {
-        let (charges, workers, listed) = (HashMap::new(), JoinSet::new(), HashSet::new());
+    pub fn new(context: Context, handover: Handover, progress: Arc<Progress>, stop: CancellationToken) -> Self {
+        let (workers, tasks, listed) = (HashMap::new(), JoinSet::new(), HashSet::new());
         Self {
             context,
             handover,
-            vitals,
+            progress,
             stop,
-            charges,
             workers,
+            tasks,
             listed,
         }
     }
@@ -104,15 +70,21 @@ impl Fleet {
                 biased;
                 () = stop.cancelled() => break,
                 event = events.try_next() => match event {
-                    Ok(Some(event)) => self.take(event),
+                    Ok(Some(event)) => {
+                        self.progress.note_watched();
+                        self.take(event);
+                    }
                     Ok(None) => break,
-                    Err(error) => tracing::warn!(%error, "failed to watch autoscalers"),
+                    Err(error) => {
+                        self.progress.note_watch_failed();
+                        tracing::warn!(%error, "failed to watch autoscalers");
+                    }
                 },
-                Some(_) = self.workers.join_next() => {}
+                Some(_) = self.tasks.join_next() => {}
             }
         }
         let mut flushed = true;
-        while let Some(ended) = self.workers.join_next().await {
+        while let Some(ended) = self.tasks.join_next().await {
             flushed &= ended.unwrap_or(false);
         }
         flushed
@@ -128,22 +100,22 @@ impl Fleet {
             }
             Event::InitDone => {
                 let gone: Vec<Key> = self
-                    .charges
+                    .workers
                     .keys()
                     .filter(|key| !self.listed.contains(*key))
                     .cloned()
                     .collect();
                 for key in &gone {
-                    self.dismiss(key);
+                    self.end(key);
                 }
                 self.listed.clear();
                 self.context.rivals.complete();
-                self.vitals.synced.store(true, std::sync::atomic::Ordering::Relaxed);
+                self.progress.note_synced();
             }
             Event::Apply(object) => drop(self.apply(&object)),
             Event::Delete(object) => {
                 if let Some(snapshot) = Snapshot::of(&object) {
-                    self.dismiss(&(snapshot.namespace, snapshot.name));
+                    self.end(&snapshot.key());
                 }
             }
         }
@@ -151,17 +123,17 @@ impl Fleet {
 
     fn apply(&mut self, object: &DynamicObject) -> Option<Key> {
         let snapshot = Arc::new(Snapshot::of(object)?);
-        let key = (snapshot.namespace.clone(), snapshot.name.clone());
+        let key = snapshot.key();
         self.contend(&snapshot);
-        match self.charges.get(&key) {
-            Some(charge) if charge.uid == snapshot.uid => drop(charge.newest.send_replace(snapshot)),
+        match self.workers.get(&key) {
+            Some(worker) if worker.uid == snapshot.uid => drop(worker.newest.send_replace(snapshot)),
             // Deleted and created again under the same name while we were not looking.
             Some(_) => {
-                self.dismiss(&key);
+                self.end(&key);
                 self.contend(&snapshot);
-                self.take_on(key.clone(), snapshot);
+                self.start(key.clone(), snapshot);
             }
-            None => self.take_on(key.clone(), snapshot),
+            None => self.start(key.clone(), snapshot),
         }
         Some(key)
     }
@@ -182,23 +154,22 @@ impl Fleet {
         }
     }
 
-    fn take_on(&mut self, key: Key, snapshot: Arc<Snapshot>) {
+    fn start(&mut self, key: Key, snapshot: Arc<Snapshot>) {
         let clock = &self.context.clock;
         let uid = snapshot.uid.clone();
         let continuity = self.continuity(&snapshot);
         let (newest, receiver) = watch::channel(snapshot);
         let subject = Subject::resume(receiver, self.context.settings.min_interval, continuity, clock);
-        let (stop, pace) = (self.stop.child_token(), Arc::new(Pace::new(clock)));
-        self.vitals.paces().insert(key.clone(), pace.clone());
-        self.workers
+        let (stop, pace) = (self.stop.child_token(), self.progress.begin(key.clone()));
+        self.tasks
             .spawn(worker::run(self.context.clone(), subject, pace, stop.clone()));
-        self.charges.insert(key, Charge { uid, newest, stop });
+        self.workers.insert(key, Worker { uid, newest, stop });
     }
 
     /// Evaluations were missed unless the lease was given up on purpose less than one interval ago (R16).
     fn continuity(&self, snapshot: &Snapshot) -> Continuity {
         let released = match &self.handover {
-            Handover::Released { at } if !self.vitals.is_synced() => *at,
+            Handover::Released { at } if !self.progress.is_synced() => *at,
             Handover::Released { .. } | Handover::First | Handover::TakenOver => return Continuity::Broken,
         };
         let seconds = snapshot
@@ -214,13 +185,13 @@ impl Fleet {
         }
     }
 
-    fn dismiss(&mut self, key: &Key) {
-        let Some(charge) = self.charges.remove(key) else {
+    fn end(&mut self, key: &Key) {
+        let Some(worker) = self.workers.remove(key) else {
             return;
         };
-        charge.stop.cancel();
-        self.vitals.paces().remove(key);
+        worker.stop.cancel();
+        self.progress.end(key);
         self.context.rivals.leave(&key.0, &key.1);
-        self.context.events.forget(&charge.uid);
+        self.context.events.forget(&worker.uid);
     }
 }

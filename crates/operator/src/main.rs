@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use metric_autoscaler::args::Args;
-use metric_autoscaler::lead::lead;
 use metric_autoscaler::run::run;
 use metric_autoscaler::telemetry;
+use metric_autoscaler::term::lead;
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -27,7 +27,15 @@ pub struct Snapshot {
     pub parsed: Result<Parsed, SpecError>,
 }
 
+/// Namespace and name.
+pub type Key = (String, String);
+
 impl Snapshot {
+    /// By which it is known among the present ones.
+    pub fn key(&self) -> Key {
+        (self.namespace.clone(), self.name.clone())
+    }
+
     /// Parses an object leniently. None for an object without identity, which no API server sends.
     pub fn of(object: &DynamicObject) -> Option<Self> {
         let metadata = &object.metadata;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{BootTime, Clock};
 use crate::context::Context;
 use crate::metrics::{EvaluationOutcome, ObjectName};
-use crate::pace::Pace;
+use crate::progress::Pace;
 use crate::reconcile::act::Acted;
 use crate::reconcile::observe::Blocked;
 use crate::reconcile::reconcile;

@@ -7,8 +7,9 @@ use tokio_util::sync::CancellationToken;
 use crate::args::Args;
 use crate::context::{Context, Settings};
 use crate::events::Events;
-use crate::fleet::{Fleet, Vitals};
+use crate::fleet::Fleet;
 use crate::leader::Term;
+use crate::progress::Progress;
 use crate::rivals::Rivals;
 use crate::run::{Process, Stopped};
 use crate::target::Targets;
@@ -18,6 +19,16 @@ pub async fn lead(process: Process, term: Term, stop: CancellationToken) -> Stop
     // Watches run in tasks of their own; the guard ends them however this future ends.
     let watches = CancellationToken::new();
     let _end_watches = watches.clone().drop_guard();
+    let progress = Arc::new(Progress::new(process.clock.clone()));
+    let (readiness, health) = (progress.clone(), progress.clone());
+    let _ready = process.ready.add("autoscalers", move || readiness.readiness());
+    let _healthy = process.health.add("evaluations", move || health.health());
+    let context = context(process, &watches);
+    let flushed = Fleet::new(context, term.handover, progress, stop).run().await;
+    Stopped { flushed }
+}
+
+fn context(process: Process, watches: &CancellationToken) -> Context {
     let Process {
         args,
         client,
@@ -25,47 +36,23 @@ pub async fn lead(process: Process, term: Term, stop: CancellationToken) -> Stop
         gate,
         metrics,
         prometheus,
-        health,
-        ready,
+        ..
     } = process;
     let namespace = args.namespace.clone();
-    let metrics = Arc::new(metrics);
-    let targets = Targets::new(
-        client.clone(),
-        gate.clone(),
-        clock.clone(),
-        namespace.clone(),
-        watches.clone(),
-    );
-    let context = Context {
+    let rivals = Rivals::watch(&client, &gate, namespace.as_deref(), watches);
+    let targets = Targets::new(client.clone(), gate.clone(), clock.clone(), namespace, watches.clone());
+    let events = Events::new(client.clone(), &gate, clock.clone(), instance(&args));
+    Context {
         settings: Arc::new(settings(&args)),
         prometheus,
         targets: Arc::new(targets),
-        rivals: Rivals::watch(&client, &gate, namespace.as_deref(), &watches),
-        events: Arc::new(Events::new(client.clone(), &gate, clock.clone(), instance(&args))),
-        metrics,
+        rivals,
+        events: Arc::new(events),
+        metrics: Arc::new(metrics),
         client,
         gate,
-        clock: clock.clone(),
-    };
-    let vitals = Arc::new(Vitals::default());
-    let (synced, paced) = (vitals.clone(), vitals.clone());
-    let _ready = ready.add("autoscalers", move || {
-        if synced.is_synced() {
-            Ok(())
-        } else {
-            Err("the first list of autoscalers has not arrived".to_owned())
-        }
-    });
-    let _healthy = health.add("evaluations", move || match paced.most_overdue(&clock) {
-        None => Ok(()),
-        Some((name, overdue)) => Err(format!(
-            "the evaluation of {name} is overdue by {} s",
-            overdue.as_secs()
-        )),
-    });
-    let flushed = Fleet::new(context, term.handover, vitals, stop).run().await;
-    Stopped { flushed }
+        clock,
+    }
 }
 
 fn settings(args: &Args) -> Settings {
