@@ -45,9 +45,6 @@ pub fn policy(spec: &MetricAutoscalerSpec, look_back: impl Fn(&Metric) -> Second
     })
 }
 
-/// The target of a metric whose kind is unknown: never compared with anything, for its reading is `Failed`.
-const PLACEHOLDER: Quantity = Quantity::from_units(1);
-
 fn bounds(spec: &MetricAutoscalerSpec) -> Result<Bounds, SpecError> {
     let min = replicas("spec.minReplicas", spec.min_replicas)?;
     let max = replicas("spec.maxReplicas", spec.max_replicas)?;
@@ -81,10 +78,9 @@ fn metric_policy(path: &str, metric: &Metric, look_back: Seconds) -> Result<Metr
     let target = match &metric.prometheus {
         Some(prometheus) => {
             check_query(&format!("{path}.prometheus"), prometheus)?;
-            target(&format!("{path}.target"), metric)?
+            Some(target(&format!("{path}.target"), metric)?)
         }
-        None => Target::new(&metric.name, TargetKind::AverageValue, PLACEHOLDER)
-            .map_err(|error| SpecError::new(format!("{path}.target"), error.to_string()))?,
+        None => None,
     };
     Ok(MetricPolicy {
         name: metric.name.clone(),

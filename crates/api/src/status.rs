@@ -140,13 +140,15 @@ pub struct MetricStatus {
     #[schemars(schema_with = "time")]
     pub since: Option<Time>,
 
-    /// The target, as a quantity.
+    /// The target, as a quantity. Absent for a metric of a kind that this version of the operator does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
-    pub target: String,
+    pub target: Option<String>,
 
     /// Value: the query's answer itself is compared with the target. AverageValue: the answer divided by the replicas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
-    pub target_type: String,
+    pub target_type: Option<String>,
 
     /// The value compared with the target, as a quantity: with AverageValue already divided by the replicas. Absent if
     /// there is none.

@@ -1,4 +1,12 @@
-//! The pipeline: read, propose, merge, bound, stabilize, limit the rate, cool down, lock.
+//! The pipeline, a method and a file for each step:
+//!
+//! 1. **read** each metric, **propose** a count for it, **merge** to the largest (R1 to R11);
+//! 2. **remember** it (R13 to R16);
+//! 3. **bound** it (R12);
+//! 4. **stabilize** behind the windows (R13);
+//! 5. **limit the rate** by the policies of `behavior`;
+//! 6. **cool down** after a change (R19);
+//! 7. **lock** shrinking (R2, R17, R18).
 //!
 //! Precedence (R12): paused > bounds > locks > cooldown > rate limit > window. A count outside the bounds is corrected
 //! first and unconditionally; every later step moves between that corrected count (`base`) and the count asked for, and
@@ -15,7 +23,8 @@ mod stabilize;
 
 use jiff::Timestamp;
 
-use crate::{Decision, Direction, History, Limit, LimitCause, Observation, Policy, Replicas, Standing, Step};
+use crate::decision::{Asked, Trail};
+use crate::{Decision, Direction, History, Limit, LimitCause, Observation, Policy, Replicas, Standing};
 
 /// Decides how many replicas there should be now.
 ///
@@ -24,7 +33,7 @@ use crate::{Decision, Direction, History, Limit, LimitCause, Observation, Policy
 pub fn decide(policy: &Policy, observation: &Observation, history: &History, now: Timestamp) -> Decision {
     let mut pipeline = Pipeline::new(policy, observation, history, now);
     if observation.replicas == Replicas::ZERO {
-        pipeline.trail.push(Step::Disabled);
+        pipeline.trail.asked = Asked::Disabled;
         pipeline.history.last_replicas = Some(Replicas::ZERO);
         pipeline.history.acting = false;
         return pipeline.finish(Replicas::ZERO);
@@ -51,7 +60,7 @@ struct Pipeline<'a> {
     /// The present count, corrected into the bounds: what a hold holds.
     base: Replicas,
     history: History,
-    trail: Vec<Step>,
+    trail: Trail,
     needs_probe: bool,
 }
 
@@ -64,7 +73,7 @@ impl<'a> Pipeline<'a> {
             current: observation.replicas,
             base: policy.bounds.clamp(observation.replicas),
             history: history.clone(),
-            trail: Vec::new(),
+            trail: Trail::default(),
             needs_probe: false,
         }
     }
@@ -77,7 +86,7 @@ impl<'a> Pipeline<'a> {
     fn limited(&mut self, limit: Limit) -> Replicas {
         let allowed = limit.allowed;
         if limit.wanted != limit.allowed {
-            self.trail.push(Step::Limited(limit));
+            self.trail.limits.push(limit);
         }
         allowed
     }
@@ -110,26 +119,20 @@ impl<'a> Pipeline<'a> {
         }
     }
 
-    /// The latest end of all limits in time, if every one of them has a fixed end. The cooldown counts even where a window
-    /// holds the count before it has its say: else the time told would move when the window ends (R24).
+    /// The earliest time at which the count may move, if that is fixed: the latest end of all that holds it now. What
+    /// would hold it behind a window counts too: else the time told would move when the window ends (R24).
     fn next_change(&self) -> Option<Timestamp> {
-        let limits = self.trail.iter().filter_map(|step| match step {
-            Step::Limited(Limit {
-                cause: LimitCause::Min | LimitCause::Max,
-                ..
-            }) => None,
-            Step::Limited(limit) => Some(limit),
-            _ => None,
-        });
-        let wanted = limits.clone().next()?.wanted;
-        let ends = limits
-            .map(|limit| limit.until)
-            .reduce(|a, b| Some(a?.max(b?)))
-            .flatten()?;
-        let rests_until = self
-            .direction_to(wanted)
-            .and_then(|direction| self.rests_until(direction));
-        Some(rests_until.map_or(ends, |rests_until| rests_until.max(ends)))
+        let is_bound = |limit: &&Limit| matches!(limit.cause, LimitCause::Min | LimitCause::Max);
+        let mut limits = self.trail.limits.iter().filter(|limit| !is_bound(limit));
+        let direction = self.direction_to(limits.clone().next()?.wanted)?;
+        // What merely shortens the change is no reason to wait.
+        let told = limits.by_ref().filter(|limit| limit.allowed == self.base);
+        told.map(|limit| limit.until)
+            .chain(self.used_up_until(direction))
+            .chain(self.rests_until(direction).map(Some))
+            .chain(self.locked_until(direction))
+            .reduce(|one, other| Some(one?.max(other?)))
+            .flatten()
     }
 }
 

@@ -4,7 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::policy::Target;
 use crate::ratio::Ratio;
-use crate::reading::ReadingClass;
 use crate::{History, Quantity, Reading, Replicas, Rollout, Seconds};
 
 /// What to do, why, and what to remember.
@@ -16,8 +15,8 @@ pub struct Decision {
     pub current: Replicas,
     /// The count wanted now, after every limit.
     pub desired: Replicas,
-    /// One entry per thing that shaped the count, in the order of the pipeline.
-    pub trail: Vec<Step>,
+    /// What shaped the count.
+    pub trail: Trail,
     /// Readings must be probed before this may become a change: probe, then decide again (R1).
     pub needs_probe: bool,
     /// The earliest time at which the change that is held back may come, if that time is fixed (R24).
@@ -52,26 +51,60 @@ impl Direction {
             Self::Down => "down",
         }
     }
+
+    /// Of two counts the one that lies farther in this direction.
+    pub fn farther(self, one: Replicas, other: Replicas) -> Replicas {
+        match self {
+            Self::Up => one.max(other),
+            Self::Down => one.min(other),
+        }
+    }
+
+    /// Of two counts the one that lies less far in this direction.
+    pub fn nearer(self, one: Replicas, other: Replicas) -> Replicas {
+        match self {
+            Self::Up => one.min(other),
+            Self::Down => one.max(other),
+        }
+    }
 }
 
-/// One line of the trail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// `spec.replicas` is 0: a person paused the workload, whatever `minReplicas` says.
-    Disabled,
-    /// What a metric told, and the count it asks for.
-    Read(MetricStep),
+/// The reasons of a decision as data. Text is made of it in [`crate::explain`] only.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trail {
     /// Somebody else changed the count since we last looked.
-    ForeignChange {
-        /// The count we knew.
-        from: Replicas,
-        /// The count found.
-        to: Replicas,
-    },
+    pub foreign_change: Option<Rescale>,
+    /// What each metric told, in the user's order.
+    pub metrics: Vec<MetricStep>,
+    /// What all of them together ask for.
+    pub asked: Asked,
+    /// The present count was outside the bounds, and the nearest one within them takes its place.
+    pub corrected: Option<Rescale>,
+    /// What held the count back or moved it, in the order of the pipeline.
+    pub limits: Vec<Limit>,
+}
+
+/// From one count to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rescale {
+    /// The count before.
+    pub from: Replicas,
+    /// The count after.
+    pub to: Replicas,
+}
+
+/// What the metrics together ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Asked {
+    /// Nothing: every metric is absent, and told to be ignored.
+    #[default]
+    Nothing,
+    /// They are not asked: a person paused the workload by `spec.replicas` 0, whatever `minReplicas` says.
+    Disabled,
     /// The largest proposal.
     Merged {
-        /// The metric it comes from.
-        metric: String,
+        /// Whose it is, as an index into [`Trail::metrics`].
+        winner: usize,
         /// The count.
         proposal: Replicas,
     },
@@ -79,21 +112,9 @@ pub enum Step {
     Unread {
         /// Since when.
         since: Timestamp,
+        /// The fallback's floor, if it is in force.
+        floor: Option<Replicas>,
     },
-    /// The fallback's floor is in force.
-    FellBack {
-        /// The floor.
-        floor: Replicas,
-    },
-    /// The present count was outside the bounds.
-    Corrected {
-        /// The count found.
-        from: Replicas,
-        /// The nearest count within the bounds.
-        to: Replicas,
-    },
-    /// Something held the count back or moved it.
-    Limited(Limit),
 }
 
 /// What one metric contributed.
@@ -103,8 +124,8 @@ pub struct MetricStep {
     pub metric: String,
     /// What it told.
     pub reading: Reading,
-    /// What it is compared with.
-    pub target: Target,
+    /// What it is compared with; none for a metric of a kind that this version does not know.
+    pub target: Option<Target>,
     /// The count it asks for and how that was found, if it asks for one.
     pub proposal: Option<Proposal>,
     /// How its state is used.
@@ -173,8 +194,8 @@ pub enum LimitCause {
     MetricNotFresh {
         /// The metric; the first of several.
         metric: String,
-        /// Its state.
-        class: ReadingClass,
+        /// What it told.
+        reading: Reading,
         /// Since when.
         since: Timestamp,
     },
@@ -189,6 +210,11 @@ pub enum LimitCause {
     },
     /// The rate policies of `behavior`.
     Rate {
+        /// Growth or shrinking.
+        direction: Direction,
+    },
+    /// `selectPolicy: Disabled`: nothing moves in this direction, however long one waits.
+    Disabled {
         /// Growth or shrinking.
         direction: Direction,
     },
@@ -210,6 +236,8 @@ pub enum LimitCause {
     DataGap {
         /// The metric.
         metric: String,
+        /// The gap is not proven: nobody looked (R16).
+        uncertain: bool,
     },
     /// `minReplicas`.
     Min,
@@ -225,35 +253,53 @@ impl Decision {
 
     /// The limit that had the last word, if any limit had one.
     pub fn limit(&self) -> Option<&Limit> {
-        self.limits().last()
+        self.trail.limits.last()
     }
 
     /// All limits, in the order of the pipeline.
     pub fn limits(&self) -> impl DoubleEndedIterator<Item = &Limit> {
-        self.trail.iter().filter_map(|step| match step {
-            Step::Limited(limit) => Some(limit),
-            _ => None,
-        })
+        self.trail.limits.iter()
     }
 
     /// What each metric contributed, in the user's order.
-    pub fn metrics(&self) -> impl Iterator<Item = &MetricStep> {
-        self.trail.iter().filter_map(|step| match step {
-            Step::Read(metric) => Some(metric),
-            _ => None,
-        })
+    pub fn metrics(&self) -> impl ExactSizeIterator<Item = &MetricStep> {
+        self.trail.metrics.iter()
+    }
+
+    /// The metric that asks for the most replicas.
+    pub fn winner(&self) -> Option<&MetricStep> {
+        match self.trail.asked {
+            Asked::Merged { winner, .. } => self.trail.metrics.get(winner),
+            Asked::Nothing | Asked::Disabled | Asked::Unread { .. } => None,
+        }
     }
 
     /// The count before any limit, and the metric that asked for it.
     pub fn merged(&self) -> Option<(&str, Replicas)> {
-        self.trail.iter().find_map(|step| match step {
-            Step::Merged { metric, proposal } => Some((metric.as_str(), *proposal)),
-            _ => None,
-        })
+        match self.trail.asked {
+            Asked::Merged { winner, proposal } => Some((self.trail.metrics.get(winner)?.metric.as_str(), proposal)),
+            Asked::Nothing | Asked::Disabled | Asked::Unread { .. } => None,
+        }
     }
 
     /// Whether the target is paused by its own `spec.replicas: 0`.
     pub fn is_disabled(&self) -> bool {
-        self.trail.contains(&Step::Disabled)
+        self.trail.asked == Asked::Disabled
+    }
+}
+
+impl MetricStep {
+    /// Since when this metric forbids shrinking, if it does.
+    pub const fn blocks_since(&self) -> Option<Timestamp> {
+        match self.part {
+            Part::BlocksShrink { since } => Some(since),
+            Part::Counts | Part::AssumedZero | Part::Ignored => None,
+        }
+    }
+
+    /// Whether replicas that are starting may already be the answer (R8).
+    pub fn awaits_replicas(&self) -> bool {
+        self.proposal
+            .is_some_and(|proposal| proposal.basis == Basis::AwaitsReplicas)
     }
 }

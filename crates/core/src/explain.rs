@@ -1,14 +1,21 @@
 //! The one place where a decision becomes text: conditions, events, log lines and status all say the same thing.
 //!
-//! It answers "why N?" ([`summary`], [`metric`]) and "why not N+1?" ([`limit`]), with the numbers.
+//! It answers "why N?" ([`summary`], [`metric`]) and "why not N+1?" ([`limit`]), with the numbers, in Kubernetes' words:
+//! replicas are scaled up and down.
+
+mod limits;
+mod metrics;
 
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::decision::{Basis, LimitCause, MetricStep, Part};
-use crate::reading::{PartialCause, Question};
-use crate::{Decision, Direction, Failure, Limit, Reading, Rollout, Step, TargetKind};
+use crate::decision::{Asked, LimitCause, Rescale};
+use crate::history::Contention;
+use crate::{Decision, Direction, Limit};
+
+pub use limits::limit;
+pub use metrics::{blocking, metric, metrics, reading, target, targets};
 
 /// One sentence: what is done, what asks for it, what stands in its way.
 pub fn summary(decision: &Decision) -> String {
@@ -17,16 +24,16 @@ pub fn summary(decision: &Decision) -> String {
         text.push_str(": the target has spec.replicas 0, which pauses autoscaling");
         return text;
     }
-    if let Some(limit) = telling_limit(decision) {
-        let wanted = decision.merged().map_or(limit.wanted, |(_, wanted)| wanted);
-        if wanted != decision.desired {
-            put(&mut text, format_args!(", wants {wanted}"));
-        }
+    let limit = telling_limit(decision);
+    if let Some((_, wanted)) = decision.merged().filter(|(_, wanted)| *wanted != decision.desired)
+        && limit.is_some()
+    {
+        put(&mut text, format_args!(", wants {wanted}"));
     }
     if let Some(reason) = reason(decision) {
         put(&mut text, format_args!(": {reason}"));
     }
-    if let Some(limit) = telling_limit(decision) {
+    if let Some(limit) = limit.filter(|limit| !is_told_already(decision, limit)) {
         put(&mut text, format_args!("; {}", self::limit(limit)));
     }
     if decision.needs_probe {
@@ -35,13 +42,17 @@ pub fn summary(decision: &Decision) -> String {
     text
 }
 
-/// "holding at 3", "growing from 3 to 6".
+/// The summary of what would be done if it were not a dry run.
+pub fn dry_run(decision: &Decision) -> String {
+    format!("dry run, nothing is written: {}", summary(decision))
+}
+
+/// "holding at 3", "scaling up from 3 to 6".
 fn act(decision: &Decision) -> String {
     let (from, to) = (decision.current, decision.desired);
     match Direction::between(from, to) {
         None => format!("holding at {to}"),
-        Some(Direction::Up) => format!("growing from {from} to {to}"),
-        Some(Direction::Down) => format!("shrinking from {from} to {to}"),
+        Some(direction) => format!("scaling {} from {from} to {to}", direction.as_str()),
     }
 }
 
@@ -54,234 +65,112 @@ fn telling_limit(decision: &Decision) -> Option<&Limit> {
         .or_else(|| decision.limits().rfind(is_bound))
 }
 
+/// The reason has said it: that of a correction names the bound, that of a metric which blocks scaling down itself.
+fn is_told_already(decision: &Decision, limit: &Limit) -> bool {
+    let winner = decision.winner().map(|winner| winner.metric.as_str());
+    match &limit.cause {
+        LimitCause::MetricNotFresh { metric, .. } => winner == Some(metric),
+        LimitCause::Window { .. }
+        | LimitCause::Rate { .. }
+        | LimitCause::Disabled { .. }
+        | LimitCause::Cooldown { .. }
+        | LimitCause::Rollout(_)
+        | LimitCause::ClockSkew { .. }
+        | LimitCause::DataGap { .. } => false,
+        LimitCause::Min | LimitCause::Max => decision.trail.corrected.is_some(),
+    }
+}
+
 /// What asks for the count: a correction, the metric that won, or that nothing could be read.
 pub fn reason(decision: &Decision) -> Option<String> {
-    let corrected = decision.trail.iter().find_map(|step| match step {
-        Step::Corrected { from, to } if from > to => Some(format!("{from} is above maxReplicas ({to})")),
-        Step::Corrected { from, to } => Some(format!("{from} is below minReplicas ({to})")),
-        _ => None,
-    });
-    let merged = decision
-        .merged()
-        .and_then(|(winner, _)| decision.metrics().find(|step| step.metric == winner));
-    let asked = merged.map(metric).or_else(|| unread(decision));
+    let asked = match decision.trail.asked {
+        Asked::Merged { .. } => decision.winner().map(metric),
+        Asked::Unread { since, floor } => Some(metrics::unread(decision, since, floor)),
+        Asked::Nothing | Asked::Disabled => None,
+    };
+    let corrected = decision.trail.corrected.map(corrected);
     match (corrected, asked) {
-        (Some(corrected), Some(asked)) if decision.desired != decision.current => Some(format!("{corrected}; {asked}")),
-        (Some(corrected), _) => Some(corrected),
-        (None, asked) => asked,
+        (Some(corrected), Some(asked)) => Some(format!("{corrected}; {asked}")),
+        (corrected, asked) => corrected.or(asked),
     }
 }
 
-fn unread(decision: &Decision) -> Option<String> {
-    let since = decision.trail.iter().find_map(|step| match step {
-        Step::Unread { since } => Some(*since),
-        _ => None,
-    })?;
-    let floor = decision.trail.iter().find_map(|step| match step {
-        Step::FellBack { floor } => Some(*floor),
-        _ => None,
-    });
-    let metrics: Vec<String> = decision.metrics().map(metric).collect();
-    let mut text = format!("no metric can be read since {} ({})", time(since), metrics.join("; "));
-    if let Some(floor) = floor {
-        put(&mut text, format_args!(", fallback.minReplicas {floor} is in force"));
+fn corrected(Rescale { from, to }: Rescale) -> String {
+    if from > to {
+        format!("{from} is above maxReplicas ({to})")
+    } else {
+        format!("{from} is below minReplicas ({to})")
     }
-    Some(text)
 }
 
-/// One metric: "publish-rate is 173 per replica, target 100, asks for 6".
-pub fn metric(step: &MetricStep) -> String {
-    let mut text = format!("{} {}", step.metric, state(step));
-    match step.part {
-        Part::Counts => {}
-        Part::AssumedZero => text.push_str(", counted as no load (whenMissing or whenNaN is Zero)"),
-        Part::Ignored => text.push_str(", left out (whenMissing is Ignore)"),
-        Part::BlocksShrink { since } => put(&mut text, format_args!(", blocks shrinking since {}", time(since))),
-    }
-    if let Some(proposal) = step.proposal {
-        match proposal.basis {
-            Basis::WithinTolerance => text.push_str(", within tolerance"),
-            Basis::AboveTarget | Basis::BelowTarget => {
-                put(&mut text, format_args!(", asks for {}", proposal.replicas));
-            }
-            Basis::AwaitsReplicas => text.push_str(", waiting for replicas that are still starting"),
-        }
+/// Why a change is made: what asks for it, and what cut it short.
+pub fn why(decision: &Decision) -> String {
+    let mut text = reason(decision).unwrap_or_default();
+    let cut = decision
+        .limits()
+        .rfind(|limit| Direction::between(decision.current, limit.wanted).is_some());
+    if let Some(limit) = cut {
+        put(&mut text, format_args!("; {}", self::limit(limit)));
     }
     text
 }
 
-/// What the metric told, against its target.
-fn state(step: &MetricStep) -> String {
-    let per = match step.target.kind() {
-        TargetKind::Value => "",
-        TargetKind::AverageValue => " per replica",
-    };
-    let target = step.target.amount();
-    let compared = step.proposal.map(|proposal| proposal.compared);
-    match (&step.reading, compared) {
-        (Reading::Partial { cause, .. }, Some(compared)) => {
-            format!("is {compared}{per}, target {target}, and {}", partial(cause))
+/// A change of ours, as a line of the list of decisions.
+pub fn change(decision: &Decision) -> String {
+    change_line(decision, "")
+}
+
+/// A change that a dry run does not make, likewise.
+pub fn change_of_dry_run(decision: &Decision) -> String {
+    change_line(decision, " (dry run)")
+}
+
+fn change_line(decision: &Decision, how: &str) -> String {
+    let (at, from, to) = (time(decision.at), decision.current, decision.desired);
+    format!("{at} {from} -> {to}{how}: {}", why(decision))
+}
+
+/// A change by somebody else, likewise; with who it was, if that is known.
+pub fn foreign_change(Rescale { from, to }: Rescale, at: Timestamp, by: Option<&str>) -> String {
+    let by = by.map_or(String::new(), |by| format!(" ({by})"));
+    format!("{} {from} -> {to} by somebody else{by}", time(at))
+}
+
+/// A change that was made: "scaled up from 3 to 6 at 2026-11-22T12:00:00Z".
+pub fn rescaled(Rescale { from, to }: Rescale, at: Timestamp) -> String {
+    let direction = Direction::between(from, to).map_or("", Direction::as_str);
+    format!("scaled {direction} from {from} to {to} at {}", time(at))
+}
+
+/// What the metrics ask for, where no limit is worth telling.
+pub fn asked(decision: &Decision) -> String {
+    match decision.merged() {
+        Some((_, wanted)) if wanted == decision.desired => {
+            format!("the metrics ask for {wanted}, and nothing limits it")
         }
-        (Reading::Fresh { .. }, Some(compared)) => format!("is {compared}{per}, target {target}"),
-        (reading, _) => self::reading(reading),
+        Some((_, wanted)) => format!("the metrics ask for {wanted}, and only a stabilization window stands in the way"),
+        None => "no metric asks for anything".to_owned(),
     }
 }
 
-/// A reading without its target.
-pub fn reading(reading: &Reading) -> String {
-    match reading {
-        Reading::Fresh { value, .. } => format!("is {value}"),
-        Reading::Stale { age, limit } => {
-            format!(
-                "is stale: its newest sample is {} old, more than the {} allowed",
-                span(*age),
-                span(*limit)
-            )
-        }
-        Reading::Missing { .. } => "has no series".to_owned(),
-        Reading::NotANumber { .. } => "is not a number".to_owned(),
-        Reading::TooMany { series } => format!("answers with {series} series where one is due"),
-        Reading::Partial { value, cause } => format!("is {value}, and {}", partial(cause)),
-        Reading::Failed(failure) => self::failure(failure),
-    }
-}
-
-fn failure(failure: &Failure) -> String {
-    let Failure {
-        class,
-        status,
-        question,
-        detail,
-    } = failure;
-    let what = match question {
-        Question::Value => "cannot be read",
-        Question::Probe => "was read, but the check of its age and coverage failed",
-    };
-    let why = detail.as_deref().unwrap_or_else(|| class.describe());
-    match status {
-        Some(status) => format!("{what}: {why} (HTTP {status})"),
-        None => format!("{what}: {why}"),
-    }
-}
-
-fn partial(cause: &PartialCause) -> String {
-    match cause {
-        PartialCause::Warning => "the source warns that the answer is not whole".to_owned(),
-        PartialCause::FewerSeries { now, before } => {
-            format!("covers only part of the load: {now} series now, {before} one look-back ago")
-        }
-        PartialCause::TargetsDown { down } => {
-            format!("covers only part of the load: {down} scrape targets that had its series are down")
-        }
-        PartialCause::YoungSeries { look_back } => {
-            format!(
-                "reads low: its series are younger than its look-back of {}",
-                span(*look_back)
-            )
-        }
-        PartialCause::UnknownFill { class } => {
-            format!(
-                "may read low: whether its series fill its look-back could not be checked: {}",
-                class.describe()
-            )
-        }
-        PartialCause::FewerPods { covered, ready } => {
-            format!("covers only part of the load: {covered} of {ready} ready pods have a series")
-        }
-    }
-}
-
-/// One limit: "the scaleDown window of 300 s still holds 6, until 2026-11-22T12:00:00Z".
-pub fn limit(limit: &Limit) -> String {
-    let allowed = limit.allowed;
-    let mut text = match &limit.cause {
-        LimitCause::MetricNotFresh { metric, class, since } => {
-            format!(
-                "{metric} is {} since {}, so nothing shrinks",
-                class.as_str(),
-                time(*since)
-            )
-        }
-        LimitCause::Window {
-            direction,
-            window,
-            uncertain: false,
-        } => {
-            format!(
-                "the {} stabilization window of {window} holds {allowed}",
-                rules(*direction)
-            )
-        }
-        LimitCause::Window {
-            direction,
-            window,
-            uncertain: true,
-        } => format!(
-            "history is uncertain after an interruption, so the {} stabilization window of {window} starts anew and \
-             holds {allowed}",
-            rules(*direction)
-        ),
-        LimitCause::Rate { direction } => format!("the {} policies allow {allowed} now", rules(*direction)),
-        LimitCause::Cooldown { direction, length } => {
-            format!("the {} cooldown of {length} holds {allowed}", rules(*direction))
-        }
-        LimitCause::Rollout(rollout) => format!("{}, so nothing shrinks", self::rollout(rollout)),
-        LimitCause::ClockSkew { skew } => {
-            format!(
-                "the clock is {} apart from the API server's, so nothing shrinks",
-                span(skew.abs())
-            )
-        }
-        LimitCause::DataGap { metric } => {
-            format!("{metric} had a gap and reads low for one look-back, so nothing shrinks")
-        }
-        LimitCause::Min => format!("minReplicas is {allowed}"),
-        LimitCause::Max => format!("maxReplicas is {allowed}"),
-    };
-    if let Some(until) = limit.until {
-        put(&mut text, format_args!(" until {}", time(until)));
-    }
-    text
-}
-
-fn rollout(rollout: &Rollout) -> String {
-    match rollout {
-        Rollout::GenerationLags => "the target's controller has not seen its newest generation".to_owned(),
-        Rollout::Updating { updated, replicas, .. } => {
-            format!("a rollout is under way ({updated} of {replicas} replicas updated)")
-        }
-    }
-}
-
-fn rules(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Up => "scaleUp",
-        Direction::Down => "scaleDown",
-    }
-}
-
-/// The metrics against their targets, for a column: `173/100 (avg)`.
-pub fn targets(decision: &Decision) -> String {
-    let targets: Vec<String> = decision.metrics().map(target).collect();
-    targets.join(", ")
-}
-
-/// One metric against its target: `173/100 (avg)`, `<Missing>/100`.
-pub fn target(step: &MetricStep) -> String {
-    let kind = match step.target.kind() {
-        TargetKind::Value => "",
-        TargetKind::AverageValue => " (avg)",
-    };
-    let amount = step.target.amount();
-    match step.proposal {
-        Some(proposal) => format!("{}/{amount}{kind}", proposal.compared),
-        None => format!("<{}>/{amount}{kind}", step.reading.class().as_str()),
-    }
+/// A fight over the replicas (R22), with who the other writer is, if that is known.
+pub fn contended(contention: Contention, by: Option<&str>) -> String {
+    format!(
+        "{} undid the operator's changes of spec.replicas {} times within ten minutes: nothing is written until {}",
+        by.unwrap_or("another writer"),
+        contention.reversals,
+        time(contention.until)
+    )
 }
 
 /// A point in time, cut to the second as Kubernetes writes times.
 pub fn time(at: Timestamp) -> String {
-    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+    whole_seconds(at).to_string()
+}
+
+/// The same instant without its fraction of a second, as Kubernetes stores it.
+pub fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 /// A length of time in seconds, with a decimal below ten.
@@ -296,3 +185,6 @@ pub fn span(length: SignedDuration) -> String {
 fn put(text: &mut String, part: std::fmt::Arguments<'_>) {
     text.write_fmt(part).expect("writing to a String cannot fail");
 }
+
+#[cfg(test)]
+mod tests;

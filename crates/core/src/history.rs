@@ -32,7 +32,7 @@ pub struct History {
     pub growth: Runs,
     /// Changes of size, ours and others'.
     pub changes: Changes,
-    /// Since when no metric could be read at all, and whether the fallback has been in force since.
+    /// Since when no metric could be read at all: what the fallback waits from.
     pub unread_since: Option<Timestamp>,
     /// Per metric that is not Fresh: since when.
     pub not_fresh_since: BTreeMap<String, Timestamp>,
@@ -49,8 +49,15 @@ pub struct History {
 pub enum Gap {
     /// The series is absent since then.
     Since(Timestamp),
+    /// Nobody looked: for all that is known it may be absent since then (R16).
+    Suspected(Timestamp),
     /// The series is back, but its rate reads low until then.
-    LocksUntil(Timestamp),
+    LocksUntil {
+        /// Until when.
+        until: Timestamp,
+        /// The gap is not proven.
+        suspected: bool,
+    },
 }
 
 /// What there is to go on with after a start or a change of leader.
@@ -125,17 +132,19 @@ impl History {
             *since = now.min(*since);
         }
         for gap in self.gaps.values_mut() {
-            if let Gap::Since(since) = gap {
-                *since = now.min(*since);
+            match gap {
+                Gap::Since(since) | Gap::Suspected(since) => *since = now.min(*since),
+                // Incomplete memory puts a suspicion in its place.
+                Gap::LocksUntil { .. } => {}
             }
         }
     }
 
     /// The newest time stored.
     pub fn newest_time(&self) -> Option<Timestamp> {
-        let gaps = self.gaps.values().map(|gap| match gap {
-            Gap::Since(at) => *at,
-            Gap::LocksUntil(_) => Timestamp::MIN,
+        let gaps = self.gaps.values().filter_map(|gap| match gap {
+            Gap::Since(at) | Gap::Suspected(at) => Some(*at),
+            Gap::LocksUntil { .. } => None,
         });
         [
             self.shrink.newest(),

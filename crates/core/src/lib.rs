@@ -3,11 +3,8 @@
 //! The one door is [`decide`]: `(policy, observation, history, now) -> Decision`. Nothing in this crate reads a clock,
 //! does I/O or knows a Kubernetes type, so every decision can be replayed, and every rule is a plain unit test.
 //!
-//! ```text
-//! read -> propose -> merge -> bound -> stabilize -> limit the rate -> cool down -> lock
-//! ```
-//!
-//! Each step leaves a line in the decision's trail; [`explain`] is the only place that turns a trail into text.
+//! The steps on the way stand in [`mod@decide`]. Each leaves its reasons in the decision's [`Trail`]; [`explain`] is the
+//! only place that turns a trail into text.
 
 pub mod decide;
 pub mod decision;
@@ -22,8 +19,8 @@ pub mod reading;
 pub mod replicas;
 
 pub use decide::decide;
-pub use decision::{Decision, Direction, Limit, LimitCause, MetricStep, Step};
-pub use history::{Change, ChangeCause, Continuity, History};
+pub use decision::{Decision, Direction, Limit, LimitCause, MetricStep, Trail};
+pub use history::{Change, ChangeCause, Continuity, History, Stored};
 pub use observation::{MetricReading, Observation, Rollout, Standing};
 pub use policy::{
     Bounds, Cooldown, Fallback, MetricPolicy, Policy, PolicyError, RatePolicy, RateUnit, ScalingRules, SelectPolicy,

@@ -93,8 +93,8 @@ impl Bounds {
 pub struct MetricPolicy {
     /// Name, unique within the policy.
     pub name: String,
-    /// What it is compared with.
-    pub target: Target,
+    /// What it is compared with; none for a metric of a kind that this version does not know, which is never read.
+    pub target: Option<Target>,
     /// What an empty answer means.
     pub when_missing: WhenMissing,
     /// What NaN means.

@@ -1,7 +1,7 @@
 //! The words that `because` is made of: the trail of a decision without its numbers.
 
-use autoscaler_core::decision::{Basis, MetricStep, Part};
-use autoscaler_core::{Decision, Direction, FailureClass, LimitCause, PartialCause, Reading, Rollout, Step};
+use autoscaler_core::decision::{Asked, Basis, MetricStep, Part};
+use autoscaler_core::{Decision, Direction, FailureClass, LimitCause, PartialCause, Reading, Rollout, Trail};
 
 /// The autoscaler is paused.
 pub const PAUSED: &str = "paused";
@@ -11,7 +11,7 @@ pub const CONTENDED: &str = "contended";
 const NOTHING_ASKED: &str = "nothing-asked";
 
 /// Every word with its meaning, in the order of the README.
-pub const WORDS: [(&str, &str); 52] = [
+pub const WORDS: [(&str, &str); 55] = [
     (PAUSED, "mode is Paused: nothing is measured"),
     (
         CONTENDED,
@@ -88,6 +88,8 @@ pub const WORDS: [(&str, &str); 52] = [
     ("scale-down-window-uncertain", "likewise, because memory was lost (R16)"),
     ("scale-up-policies", "the policies of scaleUp allow no more now"),
     ("scale-down-policies", "the policies of scaleDown allow no more now"),
+    ("scale-up-disabled", "selectPolicy of scaleUp is Disabled"),
+    ("scale-down-disabled", "selectPolicy of scaleDown is Disabled"),
     ("scale-up-cooldown", "growth rests after a growth (R19)"),
     ("scale-down-cooldown", "shrinking rests after any change (R19)"),
     (
@@ -97,6 +99,10 @@ pub const WORDS: [(&str, &str); 52] = [
     ("rollout", "a rollout is under way (R18)"),
     ("clock-skew", "the clocks of operator and API server are apart (R17)"),
     ("data-gap", "a metric that cannot be probed had a gap (R2)"),
+    (
+        "data-gap-uncertain",
+        "likewise, for all that is known: memory was lost (R16)",
+    ),
 ];
 
 /// The words of a decision, in its order. In a policy of several metrics those of a metric carry its name.
@@ -109,31 +115,40 @@ pub fn of(decision: &Decision) -> Vec<String> {
             word.to_owned()
         }
     };
-    let mut words = Vec::new();
-    for step in &decision.trail {
-        match step {
-            Step::Disabled => words.push("disabled".to_owned()),
-            Step::Read(metric) => words.extend(of_metric(metric).map(|word| named(&metric.metric, word))),
-            Step::ForeignChange { from: _, to: _ } => words.push("foreign-change".to_owned()),
-            Step::Merged { metric, proposal: _ } => {
-                let winner = decision.metrics().find(|step| step.metric == *metric);
-                let basis = winner.and_then(|winner| winner.proposal).map(|proposal| proposal.basis);
-                words.extend(basis.map(|basis| named(metric, of_basis(basis))));
-            }
-            Step::Unread { since: _ } => words.push("unread".to_owned()),
-            Step::FellBack { floor: _ } => words.push("fallback".to_owned()),
-            Step::Corrected { from: _, to: _ } => words.push("corrected".to_owned()),
-            Step::Limited(limit) => words.push(match &limit.cause {
-                LimitCause::MetricNotFresh { metric, .. } => named(metric, "not-fresh"),
-                LimitCause::DataGap { metric } => named(metric, "data-gap"),
-                cause => of_limit(cause).to_owned(),
-            }),
+    let Trail {
+        foreign_change,
+        metrics,
+        asked,
+        corrected,
+        limits,
+    } = &decision.trail;
+    let mut words: Vec<String> = foreign_change.iter().map(|_| "foreign-change".to_owned()).collect();
+    for metric in metrics {
+        words.extend(of_metric(metric).map(|word| named(&metric.metric, word)));
+    }
+    match asked {
+        Asked::Nothing => words.push(NOTHING_ASKED.to_owned()),
+        Asked::Disabled => words.push("disabled".to_owned()),
+        Asked::Merged { winner, proposal: _ } => {
+            let winner = &metrics[*winner];
+            words.extend(
+                winner
+                    .proposal
+                    .map(|proposal| named(&winner.metric, of_basis(proposal.basis))),
+            );
+        }
+        Asked::Unread { since: _, floor } => {
+            words.push("unread".to_owned());
+            words.extend(floor.map(|_| "fallback".to_owned()));
         }
     }
-    let asks = |step: &Step| matches!(step, Step::Disabled | Step::Merged { .. } | Step::Unread { .. });
-    if !decision.trail.iter().any(asks) {
-        words.push(NOTHING_ASKED.to_owned());
-    }
+    words.extend(corrected.map(|_| "corrected".to_owned()));
+    words.extend(limits.iter().map(|limit| match &limit.cause {
+        LimitCause::MetricNotFresh { metric, .. } | LimitCause::DataGap { metric, .. } => {
+            named(metric, of_limit(&limit.cause))
+        }
+        cause => of_limit(cause).to_owned(),
+    }));
     words
 }
 
@@ -206,6 +221,10 @@ fn of_limit(cause: &LimitCause) -> &'static str {
             Direction::Up => "scale-up-policies",
             Direction::Down => "scale-down-policies",
         },
+        LimitCause::Disabled { direction } => match direction {
+            Direction::Up => "scale-up-disabled",
+            Direction::Down => "scale-down-disabled",
+        },
         LimitCause::Cooldown { direction, .. } => match direction {
             Direction::Up => "scale-up-cooldown",
             Direction::Down => "scale-down-cooldown",
@@ -213,7 +232,8 @@ fn of_limit(cause: &LimitCause) -> &'static str {
         LimitCause::Rollout(Rollout::GenerationLags) => "generation-lags",
         LimitCause::Rollout(Rollout::Updating { .. }) => "rollout",
         LimitCause::ClockSkew { .. } => "clock-skew",
-        LimitCause::DataGap { .. } => "data-gap",
+        LimitCause::DataGap { uncertain: false, .. } => "data-gap",
+        LimitCause::DataGap { uncertain: true, .. } => "data-gap-uncertain",
         LimitCause::Min => "min",
         LimitCause::Max => "max",
     }

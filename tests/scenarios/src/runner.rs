@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn every_part_that_is_not_met_is_told_with_its_line() {
-        let found = "\n     found: at 30s 3 -> 5 because above-target next never summary \"growing from 3 to 5: load is \
+        let found = "\n     found: at 30s 3 -> 5 because above-target next never summary \"scaling up from 3 to 5: metric load: \
                      166.667 per replica, target 100, asks for 5\"";
         for wrong in [
             "3 because above-target",
@@ -235,9 +235,9 @@ mod tests {
         let next = format!("8\n  expected: at 30s 3 -> 5 because above-target next 1m{found}");
         assert_eq!(mismatches("at 30s 3 -> 5 because above-target next 1m"), [next]);
         let summary =
-            format!("8\n  expected: at 30s 3 -> 5 because above-target next never summary \"growing\"{found}");
+            format!("8\n  expected: at 30s 3 -> 5 because above-target next never summary \"scaling up\"{found}");
         assert_eq!(
-            mismatches("at 30s 3 -> 5 because above-target\n summary \"growing\""),
+            mismatches("at 30s 3 -> 5 because above-target\n summary \"scaling up\""),
             [summary]
         );
     }

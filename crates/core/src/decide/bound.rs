@@ -5,13 +5,13 @@
 //! (R12).
 
 use super::Pipeline;
-use crate::decision::LimitCause;
-use crate::{Limit, Replicas, Step};
+use crate::decision::{LimitCause, Rescale};
+use crate::{Limit, Replicas};
 
 impl Pipeline<'_> {
     pub(super) fn bound(&mut self, wanted: Replicas) -> Replicas {
         if self.base != self.current {
-            self.trail.push(Step::Corrected {
+            self.trail.corrected = Some(Rescale {
                 from: self.current,
                 to: self.base,
             });

@@ -1,4 +1,4 @@
-//! Step 6: rest after a change, with two clocks (R19). Growth rests after growth; shrinking rests after any change, a
+//! Rest after a change, with two clocks (R19). Growth rests after growth; shrinking rests after any change, a
 //! manual one too.
 
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! Step 5: the rate policies of `behavior`, as `convertDesiredReplicasWithBehaviorRate` in
+//! The rate policies of `behavior`, as `convertDesiredReplicasWithBehaviorRate` in
 //! `pkg/controller/podautoscaler/horizontal.go` has them, but in integers: 10 % up from 100 is 110, not 111.
 
 use jiff::Timestamp;
@@ -7,45 +7,49 @@ use super::Pipeline;
 use crate::decision::LimitCause;
 use crate::{Direction, Limit, RatePolicy, RateUnit, Replicas, ScalingRules, SelectPolicy};
 
-impl Pipeline<'_> {
+impl<'a> Pipeline<'a> {
     pub(super) fn limit_rate(&mut self, wanted: Replicas) -> Replicas {
         let Some(direction) = self.direction_to(wanted) else {
             return wanted;
         };
-        let rules = match direction {
-            Direction::Up => &self.policy.scale_up,
-            Direction::Down => &self.policy.scale_down,
-        };
+        let rules = self.rules(direction);
         let limit = self.rate_limit(rules, direction);
-        let allowed = match direction {
-            Direction::Up => wanted.min(limit.max(self.base)),
-            Direction::Down => wanted.max(limit.min(self.base)),
+        let cause = match rules.select {
+            SelectPolicy::Disabled => LimitCause::Disabled { direction },
+            SelectPolicy::Max | SelectPolicy::Min => LimitCause::Rate { direction },
         };
         let until = self.next_budget(rules);
         self.limited(Limit {
             wanted,
-            allowed,
-            cause: LimitCause::Rate { direction },
+            allowed: direction.nearer(wanted, direction.farther(limit, self.base)),
+            cause,
             until,
         })
+    }
+
+    /// The end of a budget that allows nothing at all, if it allows nothing and as far as the end is fixed.
+    pub(super) fn used_up_until(&self, direction: Direction) -> Option<Option<Timestamp>> {
+        let rules = self.rules(direction);
+        let allows = direction.farther(self.rate_limit(rules, direction), self.base);
+        (allows == self.base).then(|| self.next_budget(rules))
+    }
+
+    const fn rules(&self, direction: Direction) -> &'a ScalingRules {
+        match direction {
+            Direction::Up => &self.policy.scale_up,
+            Direction::Down => &self.policy.scale_down,
+        }
     }
 
     /// The farthest count that the rules allow.
     fn rate_limit(&self, rules: &ScalingRules, direction: Direction) -> Replicas {
         let limits = rules.policies.iter().map(|policy| self.policy_limit(policy, direction));
-        let farthest = |a: Replicas, b: Replicas| match direction {
-            Direction::Up => a.max(b),
-            Direction::Down => a.min(b),
+        let allowed = match rules.select {
+            SelectPolicy::Disabled => None,
+            SelectPolicy::Max => limits.reduce(|one, other| direction.farther(one, other)),
+            SelectPolicy::Min => limits.reduce(|one, other| direction.nearer(one, other)),
         };
-        let nearest = |a: Replicas, b: Replicas| match direction {
-            Direction::Up => a.min(b),
-            Direction::Down => a.max(b),
-        };
-        match rules.select {
-            SelectPolicy::Disabled => self.base,
-            SelectPolicy::Max => limits.reduce(farthest).unwrap_or(self.base),
-            SelectPolicy::Min => limits.reduce(nearest).unwrap_or(self.base),
-        }
+        allowed.unwrap_or(self.base)
     }
 
     /// The farthest count that one policy allows, counted from where the period began.
@@ -55,6 +59,7 @@ impl Pipeline<'_> {
         };
         let start = self.base.as_i128() - moved.since_start(direction);
         let value = i128::from(policy.value);
+        // Percentages are rounded away from the start: up when growing, down when shrinking.
         Replicas::saturating(match (policy.unit, direction) {
             (RateUnit::Pods, Direction::Up) => start + value,
             (RateUnit::Pods, Direction::Down) => start - value,

@@ -32,9 +32,23 @@ impl Pipeline<'_> {
             return Some((LimitCause::ClockSkew { skew }, None));
         }
         self.history.gaps.iter().find_map(|(metric, gap)| match gap {
-            Gap::LocksUntil(until) => Some((LimitCause::DataGap { metric: metric.clone() }, Some(*until))),
-            Gap::Since(_) => None,
+            Gap::LocksUntil { until, suspected } => {
+                let cause = LimitCause::DataGap {
+                    metric: metric.clone(),
+                    uncertain: *suspected,
+                };
+                Some((cause, Some(*until)))
+            }
+            Gap::Since(_) | Gap::Suspected(_) => None,
         })
+    }
+
+    /// The end of what locks a direction, if anything does and as far as it is fixed.
+    pub(super) fn locked_until(&self, direction: Direction) -> Option<Option<Timestamp>> {
+        match direction {
+            Direction::Up => None,
+            Direction::Down => self.shrink_lock().map(|(_, until)| until),
+        }
     }
 
     /// A rollout that is stuck past its progress deadline must not hold the size for ever.

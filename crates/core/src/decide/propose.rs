@@ -1,11 +1,11 @@
-//! Step 2: the count that one metric asks for (R6 to R9).
+//! The count that one metric asks for (R6 to R9).
 
 use std::cmp::Ordering;
 
 use super::Pipeline;
 use crate::decision::{Basis, Proposal};
 use crate::ratio::Ratio;
-use crate::{MetricPolicy, Quantity, Replicas, TargetKind};
+use crate::{MetricPolicy, Quantity, Replicas, Target, TargetKind};
 
 impl Pipeline<'_> {
     /// The proposal for a load.
@@ -14,11 +14,10 @@ impl Pipeline<'_> {
     ///   breaking is not scaled down because it is breaking.
     /// - `value` (R8): growth multiplies the ready replicas, else an interval of seconds would double the count at every
     ///   tick while pods start; shrinking multiplies `spec.replicas`.
-    pub(super) fn propose(&self, metric: &MetricPolicy, load: Quantity) -> Proposal {
+    pub(super) fn propose(&self, metric: &MetricPolicy, target: Target, load: Quantity) -> Proposal {
         let load = load.or_zero_if_negative();
-        let goal = metric.target.amount();
-        let total = Ratio::new(load, goal);
-        let (ratio, compared) = match metric.target.kind() {
+        let total = Ratio::new(load, target.amount());
+        let (ratio, compared) = match target.kind() {
             TargetKind::Value => (total, load),
             TargetKind::AverageValue => (total.per(self.current), share(load, self.current)),
         };
@@ -26,7 +25,7 @@ impl Pipeline<'_> {
         let (replicas, basis) = if ratio.is_within(down, up) {
             (self.current, Basis::WithinTolerance)
         } else {
-            match (ratio.cmp_one(), metric.target.kind()) {
+            match (ratio.cmp_one(), target.kind()) {
                 (Ordering::Equal, _) => (self.current, Basis::WithinTolerance),
                 (Ordering::Less, TargetKind::Value) => (ratio.times_ceil(self.current), Basis::BelowTarget),
                 (Ordering::Less, TargetKind::AverageValue) => (total.times_ceil(Replicas::new(1)), Basis::BelowTarget),

@@ -1,24 +1,24 @@
-//! Step 1 to 3: what each metric tells, the count it asks for, and the largest of them (R1 to R11).
+//! What each metric tells, the count it asks for, and the largest of them (R1 to R11).
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Pipeline;
-use crate::decision::{MetricStep, Part};
+use crate::decision::{Asked, MetricStep, Part};
 use crate::history::Gap;
 use crate::reading::ReadingClass;
 use crate::{
     Evidence, Failure, FailureClass, Limit, LimitCause, MetricPolicy, MetricReading, Observation, Quantity, Reading,
-    Replicas, Step, WhenMissing, WhenNan,
+    Replicas, WhenMissing, WhenNan,
 };
 
 /// A gap of up to so many intervals is forgiven (R2).
-pub(super) const BRIEF_GAP: i32 = 2;
+const BRIEF_GAP: i32 = 2;
 
 /// What all metrics together ask for.
 pub(super) struct Merged {
     /// The largest proposal, or none if no metric made one.
     pub(super) proposal: Option<Replicas>,
-    /// Every metric that counts is Fresh; otherwise the shrink window remembers the present count.
+    /// There is a proposal, and every metric that counts is Fresh; otherwise the shrink window remembers the present count.
     pub(super) may_shrink: bool,
 }
 
@@ -47,18 +47,18 @@ impl Pipeline<'_> {
         self.history.not_fresh_since.retain(|name, _| names(name));
         self.history.gaps.retain(|name, _| names(name));
 
-        let best = steps
-            .iter()
-            .filter_map(|step| Some((step.metric.clone(), step.proposal?.replicas)));
-        // The first of equals, in the user's order.
-        let best = best.reduce(|best, next| if next.1 > best.1 { next } else { best });
+        let proposals = steps.iter().enumerate();
+        let best = proposals
+            .filter_map(|(index, step)| Some((index, step.proposal?.replicas)))
+            // The first of equals, in the user's order.
+            .reduce(|best, next| if next.1 > best.1 { next } else { best });
         let blocker = steps.iter().find_map(blocker_of);
         let counted = steps.iter().any(|step| step.part != Part::Ignored);
-        self.trail.extend(steps.into_iter().map(Step::Read));
+        self.trail.metrics = steps;
         let proposal = match best {
-            Some((metric, proposal)) => {
+            Some((winner, proposal)) => {
                 self.end_fallback();
-                self.trail.push(Step::Merged { metric, proposal });
+                self.trail.asked = Asked::Merged { winner, proposal };
                 Some(self.never_below_current(proposal, blocker.as_ref()))
             }
             None => self.unread(counted),
@@ -71,7 +71,10 @@ impl Pipeline<'_> {
 
     fn read_one(&mut self, metric: &MetricPolicy, reading: Reading) -> MetricStep {
         let (load, part) = self.load_of(metric, &reading);
-        let proposal = load.map(|load| self.propose(metric, load));
+        let proposal = metric
+            .target
+            .zip(load)
+            .map(|(target, load)| self.propose(metric, target, load));
         MetricStep {
             metric: metric.name.clone(),
             reading,
@@ -118,20 +121,25 @@ impl Pipeline<'_> {
         let gap = self.history.gaps.get(&metric.name).copied();
         match reading {
             Reading::Missing { .. } => {
-                if !matches!(gap, Some(Gap::Since(_))) {
-                    self.history.gaps.insert(metric.name.clone(), Gap::Since(self.now));
-                }
+                let absent = match gap {
+                    Some(absent @ (Gap::Since(_) | Gap::Suspected(_))) => absent,
+                    // Gone again before what came back was trusted: it will be young when it returns, however soon.
+                    Some(Gap::LocksUntil { .. }) => Gap::Since(self.long_ago()),
+                    None => Gap::Since(self.now),
+                };
+                self.history.gaps.insert(metric.name.clone(), absent);
             }
             Reading::Fresh {
                 evidence: Evidence::Unprobeable,
                 ..
             } => {
-                if let Some(Gap::Since(since)) = gap {
-                    let long = self.now.duration_since(since) > self.policy.interval.duration() * BRIEF_GAP;
-                    match self.now.checked_add(metric.look_back.duration()).ok().filter(|_| long) {
-                        Some(until) => self.history.gaps.insert(metric.name.clone(), Gap::LocksUntil(until)),
-                        None => self.history.gaps.remove(&metric.name),
-                    };
+                let absence = match gap {
+                    Some(Gap::Since(since)) => Some((since, false)),
+                    Some(Gap::Suspected(since)) => Some((since, true)),
+                    Some(Gap::LocksUntil { .. }) | None => None,
+                };
+                if let Some((since, suspected)) = absence {
+                    self.end_gap(metric, since, suspected);
                 }
             }
             Reading::Fresh { .. } => drop(self.history.gaps.remove(&metric.name)),
@@ -141,11 +149,29 @@ impl Pipeline<'_> {
             | Reading::Partial { .. }
             | Reading::Failed(_) => {}
         }
-        if let Some(Gap::LocksUntil(until)) = self.history.gaps.get(&metric.name)
+        if let Some(Gap::LocksUntil { until, .. }) = self.history.gaps.get(&metric.name)
             && *until <= self.now
         {
             self.history.gaps.remove(&metric.name);
         }
+    }
+
+    /// The series is back: trusted at once after a brief gap, else when its look-back is filled again.
+    fn end_gap(&mut self, metric: &MetricPolicy, since: Timestamp, suspected: bool) {
+        let filled = self.now.checked_add(metric.look_back.duration()).ok();
+        match filled.filter(|_| since <= self.long_ago()) {
+            Some(until) => {
+                let lock = Gap::LocksUntil { until, suspected };
+                self.history.gaps.insert(metric.name.clone(), lock);
+            }
+            None => drop(self.history.gaps.remove(&metric.name)),
+        }
+    }
+
+    /// What is absent since then has been so for longer than a brief gap.
+    pub(super) fn long_ago(&self) -> Timestamp {
+        let longer_than_brief = self.policy.interval.duration() * BRIEF_GAP + SignedDuration::from_millis(1);
+        self.now.checked_sub(longer_than_brief).unwrap_or(Timestamp::MIN)
     }
 
     fn never_below_current(&mut self, proposal: Replicas, blocker: Option<&LimitCause>) -> Replicas {
@@ -168,10 +194,9 @@ impl Pipeline<'_> {
             return None;
         }
         let since = *self.history.unread_since.get_or_insert(self.now);
-        self.trail.push(Step::Unread { since });
-        let floor = self.fallback_floor(since)?;
-        self.trail.push(Step::FellBack { floor });
-        Some(floor.max(self.current))
+        let floor = self.fallback_floor(since);
+        self.trail.asked = Asked::Unread { since, floor };
+        floor.map(|floor| floor.max(self.current))
     }
 
     /// The floor, once nothing could be read for long enough.
@@ -206,7 +231,7 @@ fn blocker_of(step: &MetricStep) -> Option<LimitCause> {
     match step.part {
         Part::BlocksShrink { since } => Some(LimitCause::MetricNotFresh {
             metric: step.metric.clone(),
-            class: step.reading.class(),
+            reading: step.reading.clone(),
             since,
         }),
         Part::Counts | Part::AssumedZero | Part::Ignored => None,
@@ -219,5 +244,5 @@ fn reading_of(readings: &[MetricReading], name: &str) -> Reading {
         .iter()
         .find(|metric| metric.name == name)
         .map(|metric| metric.reading.clone());
-    found.unwrap_or(Reading::Failed(Failure::of(FailureClass::UnknownMetricKind)))
+    found.unwrap_or(Reading::Failed(Failure::of(FailureClass::Internal)))
 }

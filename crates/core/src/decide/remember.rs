@@ -1,11 +1,10 @@
 //! What an evaluation adds to memory before it is limited by it (R13 to R16).
 
-use jiff::SignedDuration;
-
 use super::Pipeline;
-use super::read::{BRIEF_GAP, Merged};
+use super::read::Merged;
+use crate::decision::Rescale;
 use crate::history::{Gap, horizon};
-use crate::{Change, ChangeCause, Replicas, Standing, Step};
+use crate::{Change, ChangeCause, Replicas, Standing};
 
 impl Pipeline<'_> {
     /// Changes that we did not decide, the start of acting, and lost memory: each makes the present count a
@@ -15,7 +14,7 @@ impl Pipeline<'_> {
         let acts = self.observation.standing == Standing::Acts;
         let goes_on = acts && self.history.acting;
         if let Some(from) = known.filter(|known| *known != self.current) {
-            self.trail.push(Step::ForeignChange { from, to: self.current });
+            self.trail.foreign_change = Some(Rescale { from, to: self.current });
             // Who changes the size while we only look on, or not even that, takes nothing of ours back (R22).
             let cause = if goes_on {
                 ChangeCause::Foreign
@@ -73,17 +72,14 @@ impl Pipeline<'_> {
     /// The data may have had a gap that nobody saw, or one that is longer than it seems. A metric that can be probed takes
     /// this back as soon as it is read (R2).
     fn suspect_gaps(&mut self) {
-        let longer_than_brief = self.policy.interval.duration() * BRIEF_GAP + SignedDuration::from_millis(1);
-        let Ok(suspected) = self.now.checked_sub(longer_than_brief) else {
-            return;
-        };
+        let suspected = self.long_ago();
         for metric in &self.policy.metrics {
-            let known = self.history.gaps.get(&metric.name);
-            let since = match known {
-                Some(Gap::Since(since)) => suspected.min(*since),
-                Some(Gap::LocksUntil(_)) | None => suspected,
+            let gap = match self.history.gaps.get(&metric.name) {
+                Some(Gap::Since(since)) if *since <= suspected => Gap::Since(*since),
+                Some(Gap::Suspected(since)) => Gap::Suspected(suspected.min(*since)),
+                Some(Gap::Since(_) | Gap::LocksUntil { .. }) | None => Gap::Suspected(suspected),
             };
-            self.history.gaps.insert(metric.name.clone(), Gap::Since(since));
+            self.history.gaps.insert(metric.name.clone(), gap);
         }
     }
 

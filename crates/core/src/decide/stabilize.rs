@@ -1,8 +1,6 @@
-//! Step 4: stabilization windows, as `stabilizeRecommendationWithBehaviors` in
+//! Stabilization windows, as `stabilizeRecommendationWithBehaviors` in
 //! `pkg/controller/podautoscaler/horizontal.go` has them: grow only as far as every live recommendation, shrink only as
 //! far as every live recommendation, and never move against the present count.
-
-use jiff::Timestamp;
 
 use super::Pipeline;
 use crate::decision::LimitCause;
@@ -16,24 +14,17 @@ impl Pipeline<'_> {
         let (window, held) = match direction {
             Direction::Up => {
                 let window = self.policy.scale_up.window;
-                let lowest = self.history.growth.lowest(self.now, window);
-                (
-                    window,
-                    lowest.map(|(low, until)| (low.min(wanted).max(self.base), until)),
-                )
+                (window, self.history.growth.lowest(self.now, window))
             }
             Direction::Down => {
                 let window = self.policy.scale_down.window;
-                let highest = self.history.shrink.highest(self.now, window);
-                (
-                    window,
-                    highest.map(|(high, until)| (high.max(wanted).min(self.base), until)),
-                )
+                (window, self.history.shrink.highest(self.now, window))
             }
         };
-        let Some((allowed, until)) = held else {
+        let Some((recommended, until)) = held else {
             return wanted;
         };
+        let allowed = direction.farther(direction.nearer(recommended, wanted), self.base);
         let uncertain = self.is_uncertain(window);
         let cause = LimitCause::Window {
             direction,
@@ -50,7 +41,7 @@ impl Pipeline<'_> {
 
     /// Whether the window still reaches back to before an interruption.
     fn is_uncertain(&self, window: Seconds) -> bool {
-        let since: Option<Timestamp> = self.history.uncertain_since;
+        let since = self.history.uncertain_since;
         since.is_some_and(|since| self.now.duration_since(since) < window.duration())
     }
 }

@@ -12,7 +12,9 @@
 //! h@1795348773500        memory incomplete since
 //! b@1795348773500=rate   metric `rate` not Fresh since
 //! g@1795348773500=rate   metric `rate` absent since
+//! s@1795348773500=rate   metric `rate` may be absent since: nobody looked
 //! l@1795348773500=rate   metric `rate` locks shrinking until
+//! m@1795348773500=rate   likewise, after a gap that is not proven
 //! ```
 
 use std::fmt::Write as _;
@@ -47,7 +49,7 @@ impl History {
                 ChangeCause::Foreign => 'f',
                 ChangeCause::Activation => 'a',
             };
-            put(
+            word(
                 &mut text,
                 format_args!("c{}>{}@{}{cause}", change.from, change.to, change.at.as_millisecond()),
             );
@@ -58,17 +60,22 @@ impl History {
             ('h', self.uncertain_since),
         ];
         for (mark, at) in marks.into_iter().filter_map(|(mark, at)| Some((mark, at?))) {
-            put(&mut text, format_args!("{mark}@{}", at.as_millisecond()));
+            word(&mut text, format_args!("{mark}@{}", at.as_millisecond()));
         }
         for (metric, at) in &self.not_fresh_since {
-            put(&mut text, format_args!("b@{}={metric}", at.as_millisecond()));
+            word(&mut text, format_args!("b@{}={metric}", at.as_millisecond()));
         }
         for (metric, gap) in &self.gaps {
             let (mark, at) = match gap {
                 Gap::Since(at) => ('g', at),
-                Gap::LocksUntil(at) => ('l', at),
+                Gap::Suspected(at) => ('s', at),
+                Gap::LocksUntil {
+                    until,
+                    suspected: false,
+                } => ('l', until),
+                Gap::LocksUntil { until, suspected: true } => ('m', until),
             };
-            put(&mut text, format_args!("{mark}@{}={metric}", at.as_millisecond()));
+            word(&mut text, format_args!("{mark}@{}={metric}", at.as_millisecond()));
         }
         text
     }
@@ -100,9 +107,9 @@ fn encode_runs(text: &mut String, mark: char, runs: &[Run]) {
             format!("{}-{}", run.min, run.max)
         };
         if index + 1 == runs.len() {
-            put(text, format_args!("{mark}{range}@{first}+"));
+            word(text, format_args!("{mark}{range}@{first}+"));
         } else {
-            put(
+            word(
                 text,
                 format_args!("{mark}{range}@{first}+{}", run.last.as_millisecond() - first),
             );
@@ -110,9 +117,9 @@ fn encode_runs(text: &mut String, mark: char, runs: &[Run]) {
     }
 }
 
-fn put(text: &mut String, word: std::fmt::Arguments<'_>) {
+fn word(text: &mut String, written: std::fmt::Arguments<'_>) {
     text.push(' ');
-    text.write_fmt(word).expect("writing to a String cannot fail");
+    text.write_fmt(written).expect("writing to a String cannot fail");
 }
 
 /// The words read so far.
@@ -140,17 +147,22 @@ impl Parts {
             'x' => self.forgotten = Some(time(rest)?),
             'n' => self.history.unread_since = Some(time(rest)?),
             'h' => self.history.uncertain_since = Some(time(rest)?),
-            'b' | 'g' | 'l' => {
-                let (at, metric) = rest.split_once('=')?;
-                let (at, metric) = (time(at)?, metric.to_owned());
-                match mark {
-                    'b' => drop(self.history.not_fresh_since.insert(metric, at)),
-                    'g' => drop(self.history.gaps.insert(metric, Gap::Since(at))),
-                    _ => drop(self.history.gaps.insert(metric, Gap::LocksUntil(at))),
-                }
+            'b' => {
+                let (at, metric) = of_metric(rest)?;
+                self.history.not_fresh_since.insert(metric, at);
             }
+            'g' => self.gap(rest, Gap::Since)?,
+            's' => self.gap(rest, Gap::Suspected)?,
+            'l' => self.gap(rest, |until| locks(until, false))?,
+            'm' => self.gap(rest, |until| locks(until, true))?,
             _ => return None,
         }
+        Some(())
+    }
+
+    fn gap(&mut self, rest: &str, gap: impl Fn(Timestamp) -> Gap) -> Option<()> {
+        let (at, metric) = of_metric(rest)?;
+        self.history.gaps.insert(metric, gap(at));
         Some(())
     }
 
@@ -161,6 +173,16 @@ impl Parts {
         history.changes = Changes::from_parts(self.changes, self.forgotten);
         history
     }
+}
+
+const fn locks(until: Timestamp, suspected: bool) -> Gap {
+    Gap::LocksUntil { until, suspected }
+}
+
+/// A time, and the metric it is about.
+fn of_metric(rest: &str) -> Option<(Timestamp, String)> {
+    let (at, metric) = rest.split_once('=')?;
+    Some((time(at)?, metric.to_owned()))
 }
 
 fn run(range: &str, times: &str) -> Option<Run> {

@@ -37,13 +37,19 @@ fn everything_remembered_comes_back_from_the_text() {
     history.uncertain_since = Some(at(93));
     history.not_fresh_since.insert("rate".to_owned(), at(94));
     history.gaps.insert("a".to_owned(), Gap::Since(at(95)));
-    history.gaps.insert("b".to_owned(), Gap::LocksUntil(at(96)));
+    let locks = |suspected| Gap::LocksUntil {
+        until: at(96),
+        suspected,
+    };
+    history.gaps.insert("b".to_owned(), locks(false));
+    history.gaps.insert("c".to_owned(), Gap::Suspected(at(97)));
+    history.gaps.insert("d".to_owned(), locks(true));
     let text = history.encode();
     assert_eq!(
         text,
         "1 acting d3-5@1795348000000+10000 d4@1795348090000+ u7@1795348090000+ c2>3@1795348091000o \
          c2>3@1795348091000f c2>3@1795348091000a n@1795348092000 h@1795348093000 b@1795348094000=rate \
-         g@1795348095000=a l@1795348096000=b"
+         g@1795348095000=a l@1795348096000=b s@1795348097000=c m@1795348096000=d"
     );
     assert_eq!(History::decode(&text).unwrap(), history);
 }
@@ -130,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_decoder_panic(text in "1 [acduxnhbgl0-9>@+=ofa -]{0,80}") {
+    fn no_text_makes_the_decoder_panic(text in "1 [acduxnhbgslm0-9>@+=ofa -]{0,80}") {
         let _ = History::decode(&text);
     }
 

@@ -43,7 +43,7 @@ pub(super) enum Limited {
     ScaleUpLimit,
     ScaleDownLimit,
     /// Ours: the HPA says `ScalingActive=False` instead, with the error of the first metric that failed.
-    ShrinkBlockedByMetric,
+    ScaleDownBlockedByMetric,
 }
 
 impl Limited {
@@ -54,13 +54,11 @@ impl Limited {
             .filter_map(|cause| match cause {
                 LimitCause::Min => Some(Self::TooFewReplicas),
                 LimitCause::Max => Some(Self::TooManyReplicas),
-                LimitCause::Rate {
-                    direction: Direction::Up,
-                } => Some(Self::ScaleUpLimit),
-                LimitCause::Rate {
-                    direction: Direction::Down,
-                } => Some(Self::ScaleDownLimit),
-                LimitCause::MetricNotFresh { .. } => Some(Self::ShrinkBlockedByMetric),
+                LimitCause::Rate { direction } | LimitCause::Disabled { direction } => Some(match direction {
+                    Direction::Up => Self::ScaleUpLimit,
+                    Direction::Down => Self::ScaleDownLimit,
+                }),
+                LimitCause::MetricNotFresh { .. } => Some(Self::ScaleDownBlockedByMetric),
                 LimitCause::Window { .. } => None,
                 other => panic!("no row is about {other:?}"),
             })
@@ -179,7 +177,7 @@ impl Row {
     fn reading(mut self, kind: TargetKind, target: Quantity, reading: Reading) -> Self {
         let name = format!("metric-{}", self.policy.metrics.len());
         self.policy.metrics.push(MetricPolicy {
-            target: Target::new(&name, kind, target).expect("the targets of the table are above zero"),
+            target: Some(Target::new(&name, kind, target).expect("the targets of the table are above zero")),
             name: name.clone(),
             when_missing: WhenMissing::Hold,
             when_nan: WhenNan::Hold,

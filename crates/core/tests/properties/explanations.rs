@@ -1,6 +1,7 @@
 //! Whatever is decided can be told, and the text names what decided.
 
-use autoscaler_core::{Decision, Step, explain};
+use autoscaler_core::decision::Asked;
+use autoscaler_core::{Decision, LimitCause, explain};
 use proptest::prelude::*;
 
 use super::generators::{any_past, any_policy, any_reading, any_sight, cases};
@@ -20,7 +21,7 @@ proptest! {
         if let Some((winner, _)) = decision.merged() {
             prop_assert!(summary.contains(winner), "{summary}");
         }
-        if decision.trail.iter().any(|step| matches!(step, Step::Unread { .. })) {
+        if let Asked::Unread { .. } = decision.trail.asked {
             for metric in &policy.metrics {
                 prop_assert!(summary.contains(&metric.name), "{summary}");
             }
@@ -31,17 +32,28 @@ proptest! {
         }
         if let Some(limit) = decision.limit() {
             let told = decision.limits().any(|limit| summary.contains(&explain::limit(limit)));
-            prop_assert!(told, "{limit:?} in {summary}");
+            prop_assert!(told || decision.trail.corrected.is_some() || is_told_by_the_winner(&decision), "{limit:?} in {summary}");
         }
         let targets = explain::targets(&decision);
         prop_assert_eq!(targets.matches('/').count(), decision.metrics().count(), "{}", targets);
     }
 }
 
+/// The metric that asks for the count is the one that blocks scaling down: told once, with its numbers.
+fn is_told_by_the_winner(decision: &Decision) -> bool {
+    decision.limits().any(|limit| match &limit.cause {
+        LimitCause::MetricNotFresh { metric, .. } => decision
+            .winner()
+            .is_some_and(|winner| winner.metric == *metric && winner.blocks_since().is_some()),
+        _ => false,
+    })
+}
+
 /// A count that is not merely held has something that asks for it.
 fn has_a_reason(decision: &Decision) -> bool {
-    decision.trail.iter().any(|step| match step {
-        Step::Merged { .. } | Step::Unread { .. } | Step::Corrected { .. } => true,
-        Step::Disabled | Step::Read(_) | Step::ForeignChange { .. } | Step::FellBack { .. } | Step::Limited(_) => false,
-    })
+    decision.trail.corrected.is_some()
+        || match decision.trail.asked {
+            Asked::Merged { .. } | Asked::Unread { .. } => true,
+            Asked::Nothing | Asked::Disabled => false,
+        }
 }

@@ -64,7 +64,7 @@ prop_compose! {
         look_back in any_seconds(&[15, 60]),
     ) -> MetricPolicy {
         let target = Target::new(&name, kind, Quantity::from_millis(target)).expect("above zero");
-        MetricPolicy { name: name.clone(), target, when_missing, when_nan, look_back }
+        MetricPolicy { name: name.clone(), target: Some(target), when_missing, when_nan, look_back }
     }
 }
 

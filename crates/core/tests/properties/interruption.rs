@@ -131,6 +131,7 @@ fn holds_back(decision: &Decision) -> bool {
         | LimitCause::Cooldown { .. }
         | LimitCause::DataGap { .. } => true,
         LimitCause::MetricNotFresh { .. }
+        | LimitCause::Disabled { .. }
         | LimitCause::Rollout(_)
         | LimitCause::ClockSkew { .. }
         | LimitCause::Min

@@ -66,8 +66,9 @@ fn about_the_target(policy: &Policy, replicas: Replicas, permille: i64) -> Sight
         .metrics
         .iter()
         .map(|metric| {
-            let target = metric.target.amount().nanos();
-            let whole = match metric.target.kind() {
+            let goal = metric.target.expect("a known kind");
+            let target = goal.amount().nanos();
+            let whole = match goal.kind() {
                 TargetKind::Value => target,
                 TargetKind::AverageValue => target * replicas.as_i128(),
             };

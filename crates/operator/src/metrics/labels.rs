@@ -136,6 +136,7 @@ fn limit_name(cause: &LimitCause) -> &'static str {
         LimitCause::MetricNotFresh { .. } => "metric_not_fresh",
         LimitCause::Window { .. } => "window",
         LimitCause::Rate { .. } => "rate",
+        LimitCause::Disabled { .. } => "disabled",
         LimitCause::Cooldown { .. } => "cooldown",
         LimitCause::Rollout(_) => "rollout",
         LimitCause::ClockSkew { .. } => "clock_skew",

@@ -1,5 +1,5 @@
 use autoscaler_core::reading::ReadingClass;
-use autoscaler_core::{FailureClass, History, Limit, LimitCause, Replicas, Step};
+use autoscaler_core::{FailureClass, History, Limit, LimitCause, Replicas, Trail};
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::text::encode;
 
@@ -21,19 +21,20 @@ fn samples_of(registry: &Registry, name: &str) -> Vec<String> {
 }
 
 fn decision(current: u32, desired: u32, cause: Option<LimitCause>) -> Decision {
-    let limit = |cause| {
-        Step::Limited(Limit {
-            wanted: Replicas::new(9),
-            allowed: Replicas::new(desired),
-            cause,
-            until: None,
-        })
+    let limit = |cause| Limit {
+        wanted: Replicas::new(9),
+        allowed: Replicas::new(desired),
+        cause,
+        until: None,
     };
     Decision {
         at: Timestamp::UNIX_EPOCH,
         current: Replicas::new(current),
         desired: Replicas::new(desired),
-        trail: cause.map(limit).into_iter().collect(),
+        trail: Trail {
+            limits: cause.map(limit).into_iter().collect(),
+            ..Trail::default()
+        },
         needs_probe: false,
         next_change: None,
         history: History::default(),

@@ -109,6 +109,7 @@ fn metric(words: &mut Words<'_>) -> Result<Setting, ParseError> {
     let kind = words.one_of(&[("value", TargetKind::Value), ("averageValue", TargetKind::AverageValue)])?;
     let amount = words.quantity()?;
     let target = Target::new(name, kind, amount)
+        .map(Some)
         .map_err(|_| ParseError::new(words.line, "a target above zero", Found::Text(amount.to_string())))?;
     words.keyword("of")?;
     let query = words.read(promql::QUERY, promql::query)?;

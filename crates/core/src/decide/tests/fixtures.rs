@@ -29,7 +29,7 @@ pub(super) fn unprobed(value: &str) -> Reading {
 pub(super) fn metric(name: &str, kind: TargetKind, target: &str) -> MetricPolicy {
     MetricPolicy {
         name: name.to_owned(),
-        target: Target::new(name, kind, quantity(target)).unwrap(),
+        target: Some(Target::new(name, kind, quantity(target)).unwrap()),
         when_missing: WhenMissing::Hold,
         when_nan: WhenNan::Hold,
         look_back: Seconds::new(60),
@@ -88,6 +88,11 @@ pub(super) fn desired(policy: &Policy, replicas: u32, reading: Reading) -> u32 {
     decide(policy, &observe(replicas, reading), &settled(replicas), at(0))
         .desired
         .get()
+}
+
+pub(super) fn change(from: u32, to: u32, at: Timestamp, cause: ChangeCause) -> Change {
+    let (from, to) = (Replicas::new(from), Replicas::new(to));
+    Change { from, to, at, cause }
 }
 
 /// Evaluates and carries out every `step` seconds, as the operator does, and returns the counts.

@@ -182,6 +182,14 @@ fn r16_after_an_interruption_a_query_that_cannot_be_probed_may_have_had_a_gap() 
     // The look-back is 60 s.
     let (held, history) = count(&after(Continuity::Broken), unprobeable.clone(), 0);
     assert_eq!(held, 5);
+    let uncertain = |reading: Reading| {
+        let decision = decide(&policy(), &observe(5, reading), &history, at(15));
+        matches!(
+            decision.limit().map(|limit| &limit.cause),
+            Some(LimitCause::DataGap { uncertain: true, .. })
+        )
+    };
+    assert!(uncertain(unprobeable.clone()), "nobody saw a gap");
     assert_eq!(count(&history, unprobeable.clone(), 59).0, 5);
     assert_eq!(count(&history, unprobeable.clone(), 60).0, 1);
     // What is probed tells by itself, and after a handover nothing was missed.

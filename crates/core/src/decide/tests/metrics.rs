@@ -54,15 +54,7 @@ fn r8_shrinking_uses_spec_replicas() {
 fn r8_with_ready_unknown_there_is_no_second_growth_until_it_settles() {
     let policy = by_value(policy());
     let mut history = settled(3);
-    history.record_change(
-        Change {
-            from: Replicas::new(2),
-            to: Replicas::new(3),
-            at: at(0),
-            cause: ChangeCause::Ours,
-        },
-        &policy,
-    );
+    history.record_change(change(2, 3, at(0), ChangeCause::Ours), &policy);
     let mut seen = observe(3, fresh("200"));
     seen.ready = None;
     // Look-back 60 s plus 60 s to settle.
@@ -164,7 +156,7 @@ fn r11_the_largest_wins_and_one_that_is_not_fresh_blocks_shrinking() {
         limit.cause,
         LimitCause::MetricNotFresh {
             metric: "other".to_owned(),
-            class: ReadingClass::Failed,
+            reading: failed(),
             since: at(7)
         }
     );
@@ -177,6 +169,16 @@ fn r23_a_metric_without_a_reading_is_not_fresh() {
     let decision = decide(&policy(), &seen, &settled(4), at(0));
     assert_eq!(decision.desired.get(), 4);
     assert_eq!(decision.metrics().next().unwrap().reading.class(), ReadingClass::Failed);
+}
+
+#[test]
+fn r23_a_metric_of_an_unknown_kind_is_compared_with_nothing() {
+    let mut policy = policy();
+    policy.metrics[0].target = None;
+    let reading = Reading::Failed(Failure::of(FailureClass::UnknownMetricKind));
+    let decision = decide(&policy, &observe(4, reading), &settled(4), at(0));
+    assert_eq!(decision.desired.get(), 4);
+    assert_eq!(explain::targets(&decision), "<Failed>");
 }
 
 #[test]
