@@ -66,13 +66,13 @@ async fn a_steady_autoscaler_tells_what_it_measures_and_that_nothing_limits_it()
     );
     assert_eq!(
         text.field("Summary"),
-        "holding at 3: load is 100 per replica, target 100, within tolerance"
+        "holding at 3: metric load: 100 per replica, target 100, within tolerance"
     );
-    text.says("2 -> 3: load is 150 per replica, target 100, asks for 3");
+    text.says("2 -> 3: metric load: 150 per replica, target 100, asks for 3");
     // Nothing limits it.
     text.says("Message:               the metrics ask for 3, and nothing limits it");
     // The events say the same.
-    text.says("New size: 3, was 2; reason: load is 150 per replica, target 100, asks for 3");
+    text.says("New size: 3, was 2; reason: metric load: 150 per replica, target 100, asks for 3");
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn a_cooldown_tells_what_is_wanted_and_when_it_may_be_had() {
     let limit = format!("the scaleDown cooldown of 600 s holds 3 until {next}");
     assert_eq!(
         text.field("Summary"),
-        format!("holding at 3, wants 1: load is 33.333 per replica, target 100, asks for 1; {limit}")
+        format!("holding at 3, wants 1: metric load: 33.333 per replica, target 100, asks for 1; {limit}")
     );
     text.says(&format!("Message:               {limit}"));
     assert_eq!(text.field("Proposal"), "1");
@@ -106,18 +106,18 @@ async fn a_metric_that_blocks_shrinking_is_named_with_the_time_since_when() {
     let _operator = world.operator().await;
     world.autoscale("web", "Deployment", "web", &nobody_serves).await;
     world
-        .wait_condition("web", "ScalingLimited", "True", "ShrinkBlockedByMetric")
+        .wait_condition("web", "ScalingLimited", "True", "ScaleDownBlockedByMetric")
         .await;
     let text = world.describe("web").await;
     let since = text.field("Since");
     text.says(&format!(
-        "Message:               queue has no series, blocks shrinking since {since}"
+        "Message:               metric queue: no series, blocks scaling down since {since}"
     ));
     assert_eq!(
         text.field("Summary"),
         format!(
-            "holding at 3, wants 1: load is 33.333 per replica, target 100, asks for 1; queue is Missing since {since}, so \
-             nothing shrinks"
+            "holding at 3, wants 1: metric load: 33.333 per replica, target 100, asks for 1; metric queue: no series, \
+             blocks scaling down since {since}"
         )
     );
     assert_eq!(text.field("Targets"), "33.333/100 (avg), <Missing>/10");
@@ -131,8 +131,11 @@ async fn a_source_that_is_down_is_told_with_the_time_since_when() {
     world.proxy.inject(Fault::status(503));
     world.wait_condition("web", "Ready", "False", "SourceUnavailable").await;
     let text = world.describe("web").await;
-    assert_contains(text.field("Summary"), "holding at 3: no metric can be read since ");
-    text.says("load cannot be read: ");
+    assert_contains(
+        text.field("Summary"),
+        "holding at 3: no metric has been readable since ",
+    );
+    text.says("metric load: cannot be read: ");
 }
 
 #[tokio::test]

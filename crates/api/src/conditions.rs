@@ -6,6 +6,7 @@
 
 pub mod reason;
 
+use autoscaler_core::explain::whole_seconds;
 use autoscaler_core::{Failure, FailureClass, Question, Reading};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -18,11 +19,11 @@ pub enum ConditionType {
     /// The spec is valid, the target is found and ours alone, and some metric can be read. Good when True: what `kubectl
     /// wait`, Argo CD and Flux look for.
     Ready,
-    /// Metrics are turned into a size for the target. Good when True.
+    /// Metrics are turned into a number of replicas. Good when True.
     ScalingActive,
-    /// The target's size can be read and written. Good when True.
+    /// The target's replicas can be read and written. Good when True.
     AbleToScale,
-    /// A bound, a policy or a lock keeps the size from what the metrics ask for. Good when False, though True is often
+    /// A bound, a policy or a lock keeps the replicas from what the metrics ask for. Good when False, though True is often
     /// no fault.
     ScalingLimited,
 }
@@ -50,10 +51,10 @@ impl ConditionType {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Ready => "The spec is valid, the target is found and ours alone, and some metric can be read.",
-            Self::ScalingActive => "Metrics are turned into a size for the target.",
-            Self::AbleToScale => "The target's size can be read and written.",
+            Self::ScalingActive => "Metrics are turned into a number of replicas.",
+            Self::AbleToScale => "The target's replicas can be read and written.",
             Self::ScalingLimited => {
-                "A bound, a policy or a lock keeps the size from what the metrics ask for; often no fault."
+                "A bound, a policy or a lock keeps the replicas from what the metrics ask for; often no fault."
             }
         }
     }
@@ -178,11 +179,6 @@ pub const fn reason_of_failure(class: FailureClass) -> &'static str {
         FailureClass::UnknownMetricKind => reason::UNKNOWN_METRIC_KIND,
         FailureClass::Internal => reason::INTERNAL_ERROR,
     }
-}
-
-/// The same instant without its fraction of a second, as Kubernetes stores it.
-pub fn whole_seconds(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 /// A text of at most so many characters, cut with an ellipsis.

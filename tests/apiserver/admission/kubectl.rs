@@ -170,9 +170,9 @@ fn status() -> Value {
             {"name": "delay", "reading": "Failed", "reason": "cannot be read: the source did not answer in time", "target": "60m", "targetType": "Value"},
         ],
         "currentReplicas": 2,
-        "decisions": ["2026-11-22T10:00:00Z 1 -> 2: rate is 173 per replica, target 100, asks for 2"],
+        "decisions": ["2026-11-22T10:00:00Z 1 -> 2: metric rate: 173 per replica, target 100, asks for 2"],
         "desiredReplicas": 3,
-        "summary": "growing from 2 to 3: rate is 173 per replica, target 100, asks for 4",
+        "summary": "scaling up from 2 to 3: metric rate: 173 per replica, target 100, asks for 4",
         "targets": "173/100 (avg), <Failed>/60m",
     }})
 }

@@ -29,13 +29,13 @@ async fn r11_one_unreadable_metric_of_two_blocks_shrinking_by_name_and_leaves_gr
     scene.set_load(LITTLE).await;
 
     let message = world
-        .wait_condition("pair", "ScalingLimited", "True", "ShrinkBlockedByMetric")
+        .wait_condition("pair", "ScalingLimited", "True", "ScaleDownBlockedByMetric")
         .await;
-    let said = "other cannot be read: the source is overloaded or shutting down (HTTP 503), blocks shrinking since ";
+    let said = "metric other: cannot be read: the source is overloaded or shutting down (HTTP 503), blocks scaling down since ";
     assert_contains(&message, said);
     scene.is_held(REPLICAS).await;
     scene.is_well().await;
-    scene.wait_warning("ShrinkBlockedByMetric", said).await;
+    scene.wait_warning("ScaleDownBlockedByMetric", said).await;
     let status = scene.status().await;
     let [unread, read] = &status.current_metrics[..] else {
         panic!("{status:#?}")
@@ -68,7 +68,7 @@ async fn r4_a_missing_metric_that_is_to_be_ignored_does_not_take_part() {
         .reason
         .clone()
         .unwrap_or_default();
-    assert_contains(&left_out, "has no series, left out (whenMissing is Ignore)");
+    assert_contains(&left_out, "no series, left out (whenMissing: Ignore)");
 
     // With the other one gone as well, nothing is asked for and nothing is wrong.
     scene.set_load(MUCH).await;
@@ -102,7 +102,7 @@ async fn shrinks_as_without_load(scene: &Scene, class: &str) {
     let active = scene
         .world
         .wait_condition(scene.name, "ScalingActive", "True", "ValidMetricFound");
-    assert_contains(&active.await, "counted as no load");
+    assert_contains(&active.await, "counts as 0");
     assert_eq!(scene.status().await.current_metrics[0].reading, class);
 }
 
@@ -123,7 +123,12 @@ async fn r4_absence_is_no_load_only_where_the_source_scrapes_targets(
         "whenNaN" => scene.set_load(f64::NAN).await,
         _ => scene.world.exporter.remove(&scene.series("")),
     }
-    scene.wait_unread(reason, class, "blocks shrinking since ").await;
+    let told = if class == "Missing" {
+        "no series"
+    } else {
+        "not a number"
+    };
+    scene.wait_unread(reason, class, told).await;
     scene.is_held(REPLICAS).await;
     scrapes_nothing.lift();
     shrinks_as_without_load(&scene, class).await;
@@ -153,7 +158,7 @@ async fn r4_absence_is_unknown_load_while_the_targets_that_had_the_series_are_do
     scene.is_well().await;
 
     workload.fail(true);
-    scene.wait_unread("MetricMissing", "Missing", "has no series").await;
+    scene.wait_unread("MetricMissing", "Missing", "no series").await;
     scene.is_held(REPLICAS).await;
 
     workload.remove(&load);

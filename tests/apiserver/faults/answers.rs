@@ -114,7 +114,7 @@ async fn r4_what_is_not_a_number_holds_the_size_and_is_named(#[case] name: &'sta
     let said = Said {
         reason: "MetricNotANumber",
         class: "NotANumber",
-        text: "is not a number",
+        text: "not a number",
     };
     let begins = async || scene.set_load(value).await;
     held_until_over(&scene, &said, begins, async || scene.set_load(LITTLE).await).await;
@@ -143,7 +143,7 @@ async fn r4_an_empty_answer_is_not_zero_but_missing() {
     let said = Said {
         reason: "MetricMissing",
         class: "Missing",
-        text: "has no series",
+        text: "no series",
     };
     let begins = async || scene.world.exporter.remove(&scene.series(""));
     held_until_over(&scene, &said, begins, async || scene.set_load(LITTLE).await).await;

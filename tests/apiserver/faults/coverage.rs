@@ -24,13 +24,13 @@ pub(super) fn shop(metric: &str, instance: &str) -> String {
 async fn blocks_shrinking(scene: &Scene, words: &str) {
     let message = scene
         .world
-        .wait_condition(scene.name, "ScalingLimited", "True", "ShrinkBlockedByMetric")
+        .wait_condition(scene.name, "ScalingLimited", "True", "ScaleDownBlockedByMetric")
         .await;
     assert_contains(&message, words);
     scene.is_held(REPLICAS).await;
     scene.is_well().await;
     assert_eq!(scene.status().await.current_metrics[0].reading, "Partial");
-    scene.wait_warning("ShrinkBlockedByMetric", words).await;
+    scene.wait_warning("ScaleDownBlockedByMetric", words).await;
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn r3_advice_does_not_stand_in_the_way(#[case] name: &'static str, #[case]
         .world
         .wait_condition(name, "ScalingLimited", "False", "DesiredWithinRange")
         .await;
-    assert!(scene.world.events(name, "ShrinkBlockedByMetric").await.is_empty());
+    assert!(scene.world.events(name, "ScaleDownBlockedByMetric").await.is_empty());
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn r2_half_of_the_targets_no_longer_scraped_allows_growth_and_no_shrink() 
     second.refuse(true);
     blocks_shrinking(
         &scene,
-        "covers only part of the load: 1 series now, 2 one look-back ago",
+        "covers only part of the load (1 series now, 2 one look-back ago)",
     )
     .await;
     scene.world.exporter.set(&shop("load", "a"), MUCH);
@@ -146,7 +146,7 @@ async fn r2_series_of_a_prometheus_that_has_just_returned_allow_growth_and_no_sh
     let _operator = world.operator().await;
     let scene = Scene::in_world(world, "young").asking(|_| query.to_owned());
     scene.create(scene.spec()).await;
-    blocks_shrinking(&scene, "reads low: its series are younger than its look-back of 180 s").await;
+    blocks_shrinking(&scene, "reads low until its series fill the range of 180 s").await;
     scene.world.exporter.set_rate(&requests, 1e6);
     scene.wait_replicas(10).await;
 }
@@ -225,7 +225,7 @@ async fn r2_a_query_that_only_prometheus_understands_works_and_is_locked_after_a
     scene.wait_replicas(5).await;
 
     scene.world.exporter.remove(&scene.series(""));
-    scene.wait_unread("MetricMissing", "Missing", "has no series").await;
+    scene.wait_unread("MetricMissing", "Missing", "no series").await;
     scene.is_held(5).await;
     let back = Timestamp::now();
     scene.set_load(LITTLE).await;
@@ -235,7 +235,7 @@ async fn r2_a_query_that_only_prometheus_understands_works_and_is_locked_after_a
         .await;
     assert_contains(
         &message,
-        "load had a gap and reads low for one look-back, so nothing shrinks until ",
+        "metric load had a gap and reads low, so nothing scales down until ",
     );
     let next = scene.status().await.next_change_time.unwrap().0;
     // Status has whole seconds.

@@ -234,9 +234,9 @@ impl Scene {
         assert_contains(&message, text);
         let message = self
             .world
-            .wait_condition(self.name, "ScalingLimited", "True", "ShrinkBlockedByMetric")
+            .wait_condition(self.name, "ScalingLimited", "True", "ScaleDownBlockedByMetric")
             .await;
-        assert_contains(&message, "blocks shrinking since ");
+        assert_contains(&message, "blocks scaling down since ");
         let status = self.status().await;
         assert_eq!(status.current_metrics[0].reading, class);
         assert_eq!(status.current_metrics[0].value, None);

@@ -66,7 +66,7 @@ async fn an_object_that_slipped_past_the_schema_is_named_and_stops_no_other() {
     let said = world
         .wait_condition("later", "Ready", "False", "UnknownMetricKind")
         .await;
-    assert_contains(&said, "load cannot be read");
+    assert_contains(&said, "metric load: cannot be read");
     // What is wrong is mended, and nothing else is needed.
     world.edit("crossed", json!({"spec": {"minReplicas": 1}})).await;
     world

@@ -72,7 +72,7 @@ async fn a_dry_run_decides_and_reports_and_writes_nothing(#[case] mode: &str, #[
     let _operator = world.operator_with("operator", flags).await;
     world.autoscale("web", "Deployment", "web", mode).await;
     let message = world.wait_condition("web", "Ready", "True", "DryRun").await;
-    assert_contains(&message, "dry run, nothing is written: growing from 2 to 5");
+    assert_contains(&message, "dry run, nothing is written: scaling up from 2 to 5");
     world.wait_condition("web", "ScalingActive", "False", "DryRun").await;
     world.wait_evaluations(4).await;
 
@@ -83,7 +83,7 @@ async fn a_dry_run_decides_and_reports_and_writes_nothing(#[case] mode: &str, #[
     assert_eq!(status.decisions.len(), 1, "{:?}", status.decisions);
     assert_contains(
         &status.decisions[0],
-        "2 -> 5 (dry run): load is 250 per replica, target 100",
+        "2 -> 5 (dry run): metric load: 250 per replica, target 100",
     );
     assert_eq!(world.replicas("Deployment", "web").await, 2);
     assert_eq!(world.scale_writes_since(mark).await, []);

@@ -24,7 +24,7 @@ async fn during_a_rollout_a_target_grows_and_does_not_shrink(#[case] kind: &str)
     let message = world
         .wait_condition("web", "ScalingLimited", "True", "RolloutInProgress")
         .await;
-    assert_contains(&message, "so nothing shrinks");
+    assert_contains(&message, "so nothing scales down");
     world.wait_evaluations(3).await;
     assert_eq!(world.replicas(kind, "web").await, 4);
 

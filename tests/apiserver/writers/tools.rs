@@ -65,7 +65,7 @@ async fn a_tool_that_takes_our_change_back_twice_is_named_and_there_is_no_war() 
     let message = world.wait_condition("web", "Ready", "False", "Contended").await;
     assert_contains(
         &message,
-        "flux took our change of the size back 2 times within ten minutes: nothing is written until ",
+        "flux undid the operator's changes of spec.replicas 2 times within ten minutes: nothing is written until ",
     );
     operator.wait_evaluations(4).await;
     assert_eq!(world.replicas("Deployment", "web").await, 2);

@@ -28,16 +28,16 @@ pub const SUCCESSFUL_RESCALE: &str = "SuccessfulRescale";
 pub const EVENTS: &[(&str, &str)] = &[
     (
         SUCCESSFUL_RESCALE,
-        "The size was changed; the note has both counts and why.",
+        "The target was scaled; the note has both counts and why.",
     ),
     (
         "the reason of Ready",
         "Ready has another status or reason than before: Normal if True, else Warning.",
     ),
-    (FAILED_UPDATE_SCALE, "The size could not be written."),
+    (FAILED_UPDATE_SCALE, "The replicas could not be written."),
     (
-        SHRINK_BLOCKED_BY_METRIC,
-        "A metric forbids shrinking while others can be read; when none can, Ready tells it.",
+        SCALE_DOWN_BLOCKED_BY_METRIC,
+        "A metric blocks scaling down while others can be read; when none can, Ready tells it.",
     ),
 ];
 
@@ -50,9 +50,9 @@ pub fn is_documented(condition: ConditionType, status: Status, reason: &str) -> 
 
 /// Nothing can be decided: neither ready, nor active.
 const CANNOT_DECIDE: &[(ConditionType, Status)] = &[(Ready, False), (ScalingActive, False)];
-/// The target is out of reach, so nothing can be decided or written.
-const CANNOT_REACH: &[(ConditionType, Status)] = &[(Ready, False), (ScalingActive, False), (AbleToScale, False)];
-/// The size is not what the metrics ask for.
+/// Nothing can be decided, nor written.
+const CANNOT_ACT: &[(ConditionType, Status)] = &[(Ready, False), (ScalingActive, False), (AbleToScale, False)];
+/// The replicas are not what the metrics ask for.
 const LIMITED: &[(ConditionType, Status)] = &[(ScalingLimited, True)];
 
 macro_rules! reasons {
@@ -72,26 +72,24 @@ macro_rules! reasons {
 reasons! {
     // The work goes on.
 
-    /// Some metric can be read, and the size follows it.
+    /// Some metric can be read, and the replicas follow it.
     VALID_METRIC_FOUND = "ValidMetricFound", &[(Ready, True), (ScalingActive, True)], "";
-    /// The target's size was read.
-    SUCCEEDED_GET_SCALE = "SucceededGetScale", &[(AbleToScale, True)], "";
-    /// The target's size can be changed at once if the metrics ask for it.
+    /// The target's replicas can be changed at once if the metrics ask for it.
     READY_FOR_NEW_SCALE = "ReadyForNewScale", &[(AbleToScale, True)], "";
-    /// The target's size was just changed.
+    /// The target was scaled, and nothing has happened since that would need telling.
     SUCCEEDED_RESCALE = "SucceededRescale", &[(AbleToScale, True)], "";
-    /// The metrics ask for fewer replicas, but a higher recommendation within the stabilization window holds the size.
+    /// The metrics ask for fewer replicas, but a higher recommendation within the stabilization window holds them.
     SCALE_DOWN_STABILIZED = "ScaleDownStabilized", &[(AbleToScale, True)],
-        "Wait for the window to pass. To shrink sooner, lower behavior.scaleDown.stabilizationWindowSeconds.";
-    /// The metrics ask for more replicas, but a lower recommendation within the stabilization window holds the size.
+        "Wait for the window to pass. To scale down sooner, lower behavior.scaleDown.stabilizationWindowSeconds.";
+    /// The metrics ask for more replicas, but a lower recommendation within the stabilization window holds them.
     SCALE_UP_STABILIZED = "ScaleUpStabilized", &[(AbleToScale, True)],
-        "Wait for the window to pass. To grow sooner, lower behavior.scaleUp.stabilizationWindowSeconds.";
-    /// The size is what the metrics ask for, or only a stabilization window holds it; AbleToScale tells which.
+        "Wait for the window to pass. To scale up sooner, lower behavior.scaleUp.stabilizationWindowSeconds.";
+    /// The replicas are what the metrics ask for, or only a stabilization window holds them; AbleToScale tells which.
     DESIRED_WITHIN_RANGE = "DesiredWithinRange", &[(ScalingLimited, False)], "";
     /// Nothing has been evaluated yet, or there is nothing to evaluate.
     NOT_EVALUATED = "NotEvaluated",
         &[(Ready, Unknown), (ScalingActive, Unknown), (AbleToScale, Unknown), (ScalingLimited, Unknown)],
-        "Wait for one interval. If another condition is False, mend that one.";
+        "Wait for one interval. If another condition is False, see that one first.";
 
     /// The operator has just begun and does not know the target, or who else scales it, yet.
     WAITING_FOR_CACHE = "WaitingForCache", &[(Ready, Unknown), (ScalingActive, Unknown), (AbleToScale, Unknown)],
@@ -99,42 +97,42 @@ reasons! {
 
     // A person wants it so.
 
-    /// mode is DryRun, or the operator runs with --max-mode=DryRun: sizes are decided and reported, never written.
+    /// mode is DryRun, or the operator runs with --max-mode=dryrun: replicas are decided and reported, never written.
     DRY_RUN = "DryRun", &[(Ready, True), (ScalingActive, False)],
-        "Compare desiredReplicas with currentReplicas; set mode: Active when you trust it.";
-    /// mode is Paused, or the operator runs with --max-mode=Paused: nothing is measured or decided.
+        "Compare desiredReplicas with currentReplicas; set mode: Active when you trust it, or have --max-mode raised.";
+    /// mode is Paused, or the operator runs with --max-mode=paused: nothing is measured or decided.
     PAUSED = "Paused", &[(Ready, True), (ScalingActive, False)], "Set mode: Active to go on; if the message names --max-mode, whoever runs the operator must raise it.";
     /// The target was scaled to 0 by a person, which pauses the autoscaler.
     SCALING_DISABLED = "ScalingDisabled", &[(Ready, True), (ScalingActive, False)],
         "Scale the target to 1 or more to go on.";
 
-    // The size is not what the metrics ask for.
+    // The replicas are not what the metrics ask for.
 
     /// The metrics ask for fewer replicas than minReplicas.
     TOO_FEW_REPLICAS = "TooFewReplicas", LIMITED, "Lower minReplicas if fewer replicas are enough.";
     /// The metrics ask for more replicas than maxReplicas.
     TOO_MANY_REPLICAS = "TooManyReplicas", LIMITED,
         "The workload may be short of replicas: raise maxReplicas if the cluster can carry them.";
-    /// The policies of behavior.scaleUp allow no larger step now.
-    SCALE_UP_LIMIT = "ScaleUpLimit", LIMITED, "Wait for the period to pass, or allow larger steps in behavior.scaleUp; selectPolicy: Disabled forbids growth for good.";
-    /// The policies of behavior.scaleDown allow no larger step now.
+    /// The policies of behavior.scaleUp allow no more replicas now.
+    SCALE_UP_LIMIT = "ScaleUpLimit", LIMITED, "Wait for the period to pass, or allow larger steps in behavior.scaleUp; with selectPolicy: Disabled nothing ever scales up.";
+    /// The policies of behavior.scaleDown allow no fewer replicas now.
     SCALE_DOWN_LIMIT = "ScaleDownLimit", LIMITED,
-        "Wait for the period to pass, or allow larger steps in behavior.scaleDown; selectPolicy: Disabled forbids shrinking for good.";
-    /// A metric that cannot be trusted forbids shrinking; the message names it and since when.
-    SHRINK_BLOCKED_BY_METRIC = "ShrinkBlockedByMetric", LIMITED,
+        "Wait for the period to pass, or allow larger steps in behavior.scaleDown; with selectPolicy: Disabled nothing ever scales down.";
+    /// A metric that cannot be trusted blocks scaling down; the message names it, and says what is wrong and since when.
+    SCALE_DOWN_BLOCKED_BY_METRIC = "ScaleDownBlockedByMetric", LIMITED,
         "Mend the metric named in the message; currentMetrics says what is wrong with it.";
-    /// The series of a metric had a gap that cannot be judged, so the target does not shrink until the query's range is filled again.
-    DATA_GAP = "DataGap", LIMITED, "Wait for as long as the range of the query, such as [5m].";
+    /// A metric had a gap, so it reads low until the range of its query, such as [5m], is filled again: nothing scales down until then.
+    DATA_GAP = "DataGap", LIMITED, "Wait until nextChangeTime.";
     /// The cooldown after the last change has not passed.
     COOLING_DOWN = "CoolingDown", LIMITED, "Wait until nextChangeTime, or lower cooldown.";
-    /// A rollout of the target is under way, during which it may grow but not shrink.
+    /// A rollout of the target is under way, during which it may scale up but not down.
     ROLLOUT_IN_PROGRESS = "RolloutInProgress", LIMITED, "Wait for the rollout, or mend it: kubectl rollout status.";
-    /// Replicas that are starting may already be the answer to the load, so growth waits for them.
-    AWAITING_REPLICAS = "AwaitingReplicas", LIMITED, "Wait for the replicas to become ready, or find out why they do not.";
-    /// The clocks of the operator and of the API server differ by more than an interval, so the target does not shrink.
+    /// Replicas that are starting may already be the answer to the load, so scaling up waits for them.
+    AWAITING_REPLICAS = "AwaitingReplicas", LIMITED, "Wait for the replicas to become ready, or find out why they do not: kubectl describe pod.";
+    /// The clocks of the operator and of the API server differ by more than an interval, so nothing scales down.
     CLOCK_SKEW = "ClockSkew", LIMITED, "Set the clocks of the nodes right (NTP).";
-    /// Past recommendations were lost or cannot be read, so the stabilization windows start anew and hold the size.
-    HISTORY_UNCERTAIN = "HistoryUncertain", LIMITED, "Wait for one stabilization window.";
+    /// Nobody evaluated for a while, or what was remembered cannot be trusted. So the stabilization windows start anew, and a metric that cannot be probed is taken to have had a gap.
+    HISTORY_UNCERTAIN = "HistoryUncertain", LIMITED, "Wait for one stabilization window, or for the range of the query if the message names a gap. If it comes back with every restart, the operator does not end in order: see its log.";
     /// No metric could be read for fallback.afterSeconds, so the target has at least fallback.minReplicas.
     FALLBACK_ACTIVE = "FallbackActive", LIMITED, "Mend the metrics; ScalingActive says what is wrong with them.";
 
@@ -147,28 +145,28 @@ reasons! {
     OUTDATED_DEFINITION = "OutdatedDefinition", CANNOT_DECIDE,
         "Apply the CustomResourceDefinition that belongs to this version of the operator.";
     /// The target does not exist.
-    TARGET_NOT_FOUND = "TargetNotFound", CANNOT_REACH, "Create it, or create a MetricAutoscaler with the right scaleTargetRef.";
+    TARGET_NOT_FOUND = "TargetNotFound", CANNOT_ACT, "Create it, or create a MetricAutoscaler with the right scaleTargetRef.";
     /// The target is being deleted.
-    TARGET_TERMINATING = "TargetTerminating", CANNOT_REACH, "Nothing, unless it stays: then look at its finalizers.";
+    TARGET_TERMINATING = "TargetTerminating", CANNOT_ACT, "Nothing, unless it stays: then look at its finalizers.";
     /// The target's kind has no scale subresource, or its objects are in no namespace.
-    TARGET_HAS_NO_SCALE = "TargetHasNoScale", CANNOT_REACH,
+    TARGET_HAS_NO_SCALE = "TargetHasNoScale", CANNOT_ACT,
         "Name the object that owns the replicas, or give the custom resource a scale subresource.";
     /// Another autoscaler scales the same target; the message names it.
-    TARGET_CONFLICT = "TargetConflict", CANNOT_REACH, "Delete one of the two, or set this one to mode: DryRun.";
-    /// The target belongs to another controller, which sets its size; the message names the owner.
-    TARGET_MANAGED = "TargetManaged", CANNOT_REACH, "Name the owner in scaleTargetRef instead.";
-    /// Another writer keeps setting the target's size; the message names it. Nothing is written for ten minutes.
-    CONTENDED = "Contended", CANNOT_REACH,
+    TARGET_CONFLICT = "TargetConflict", CANNOT_ACT, "Delete one of the two, or set this one to mode: DryRun.";
+    /// The target belongs to another controller, which sets its replicas; the message names the owner.
+    TARGET_MANAGED = "TargetManaged", CANNOT_ACT, "Name the owner in scaleTargetRef instead.";
+    /// Another writer keeps setting the target's replicas; the message names it. Nothing is written for ten minutes.
+    CONTENDED = "Contended", CANNOT_ACT,
         "Take replicas out of what the other writer applies, such as the manifests of a GitOps tool.";
     /// The operator may not read or write what it needs; the message says which right is missing.
-    FORBIDDEN = "Forbidden", CANNOT_REACH, "Apply the role shown in the message.";
-    /// The target's size could not be read.
-    FAILED_GET_SCALE = "FailedGetScale", CANNOT_REACH, "See the message; it is tried again at the next evaluation.";
-    /// The target's size could not be written.
+    FORBIDDEN = "Forbidden", CANNOT_ACT, "Apply the role shown in the message.";
+    /// The target's replicas could not be read.
+    FAILED_GET_SCALE = "FailedGetScale", CANNOT_ACT, "See the message; it is tried again at the next evaluation.";
+    /// The target's replicas could not be written.
     FAILED_UPDATE_SCALE = "FailedUpdateScale", &[(AbleToScale, False)],
         "See the message; it is decided again at the next evaluation. Admission policies and quotas are common causes.";
     /// The operator failed on this object; others are not affected.
-    INTERNAL_ERROR = "InternalError", CANNOT_REACH, "Report it, with the operator's log of that time.";
+    INTERNAL_ERROR = "InternalError", CANNOT_ACT, "Open an issue in the project's repository, with the operator's log of that time.";
 
     // No metric can be read. The first one's reason stands in the condition, the others in currentMetrics.
 
@@ -208,7 +206,7 @@ reasons! {
     METRIC_TOO_MANY_SERIES = "MetricTooManySeries", CANNOT_DECIDE, "Aggregate in the query with sum, max or avg.";
     /// The newest sample behind the query is older than maxSampleAgeSeconds.
     METRIC_STALE = "MetricStale", CANNOT_DECIDE, "Find out why the series are no longer scraped.";
-    /// The answer covers only part of the load, so the target may grow but not shrink.
+    /// The answer covers only part of the load, so the target may scale up but not down.
     METRIC_PARTIAL = "MetricPartial", CANNOT_DECIDE, "Look at the targets page of Prometheus for what is not scraped.";
     /// The metric is of a kind that this version of the operator does not know.
     UNKNOWN_METRIC_KIND = "UnknownMetricKind", CANNOT_DECIDE, "Upgrade the operator, or remove the metric.";

@@ -48,7 +48,7 @@ fn the_least_a_user_writes_has_the_defaults_of_the_design() {
         policy.metrics,
         [MetricPolicy {
             name: "rate".to_owned(),
-            target: hundred,
+            target: Some(hundred),
             when_missing: autoscaler_core::WhenMissing::Hold,
             when_nan: autoscaler_core::WhenNan::Hold,
             look_back: Seconds::new(60),
@@ -173,10 +173,8 @@ fn k21_a_direction_can_be_disabled() {
 #[case::below_nano_rounds_up(json!("0.0000000001"), Quantity::from_nanos(1))]
 fn targets_are_quantities(#[case] written: Value, #[case] amount: Quantity) {
     let policy = policy_of(|spec| spec["metrics"][0]["target"] = json!({"value": written})).unwrap();
-    assert_eq!(
-        (policy.metrics[0].target.kind(), policy.metrics[0].target.amount()),
-        (TargetKind::Value, amount)
-    );
+    let target = policy.metrics[0].target.unwrap();
+    assert_eq!((target.kind(), target.amount()), (TargetKind::Value, amount));
 }
 
 #[test]
@@ -223,7 +221,10 @@ fn the_look_back_is_asked_for_per_metric() {
 #[test]
 fn a_metric_of_an_unknown_kind_does_not_fail_the_policy() {
     let policy = policy_of(|spec| spec["metrics"] = json!([metric(), {"name": "future", "target": {}}])).unwrap();
-    assert_eq!(policy.metrics[1].name, "future");
+    assert_eq!(
+        (policy.metrics[1].name.as_str(), policy.metrics[1].target),
+        ("future", None)
+    );
 }
 
 #[rstest]

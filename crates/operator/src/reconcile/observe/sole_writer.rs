@@ -80,10 +80,5 @@ fn free(ScaleTargetRef { kind, name, .. }: &ScaleTargetRef, target: &TargetView)
 
 /// What is said of a fight over the size.
 pub(in crate::reconcile) fn contended(target: &TargetView, contention: Contention) -> String {
-    let manager = target.last_set_by.as_deref().unwrap_or("another writer");
-    format!(
-        "{manager} took our change of the size back {} times within ten minutes: nothing is written until {}",
-        contention.reversals,
-        explain::time(contention.until)
-    )
+    explain::contended(contention, target.last_set_by.as_deref())
 }

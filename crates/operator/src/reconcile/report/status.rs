@@ -3,11 +3,11 @@
 mod conditions;
 mod material;
 
-use autoscaler_api::conditions::{clip, whole_seconds};
+use autoscaler_api::conditions::clip;
 use autoscaler_api::status::{MAX_DECISION, MAX_DECISIONS, MAX_METRIC_REASON, MAX_SUMMARY, MAX_TARGETS};
 use autoscaler_api::{MetricAutoscalerStatus, MetricStatus};
 use autoscaler_core::decision::{MetricStep, Part};
-use autoscaler_core::{Decision, Direction, Reading, Step, TargetKind, explain};
+use autoscaler_core::{Reading, TargetKind, explain};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -74,10 +74,10 @@ fn blocked_status(subject: &Subject, blocked: &Blocked) -> MetricAutoscalerStatu
 
 /// The one sentence, with what is particular to this installation.
 pub fn summary(decided: &Decided) -> String {
-    let mut text = explain::summary(&decided.decision);
-    if decided.seen.mode == EffectiveMode::DryRun {
-        text.insert_str(0, "dry run, nothing is written: ");
-    }
+    let mut text = match decided.seen.mode {
+        EffectiveMode::DryRun => explain::dry_run(&decided.decision),
+        EffectiveMode::Active | EffectiveMode::Paused => explain::summary(&decided.decision),
+    };
     if decided.seen.prepared.clamped {
         let seconds = decided.seen.prepared.interval.as_secs_f32();
         let note = format!("; intervalSeconds is below the operator's minimum: evaluated every {seconds} s");
@@ -100,11 +100,11 @@ fn metric(seen: &Seen, step: &MetricStep) -> MetricStatus {
         reading: step.reading.class().as_str().to_owned(),
         reason,
         since,
-        target: step.target.amount().to_string(),
-        target_type: match step.target.kind() {
+        target: step.target.map(|target| target.amount().to_string()),
+        target_type: step.target.map(|target| match target.kind() {
             TargetKind::Value => "Value".to_owned(),
             TargetKind::AverageValue => "AverageValue".to_owned(),
-        },
+        }),
         value: step.proposal.map(|proposal| proposal.compared.to_string()),
     }
 }
@@ -135,60 +135,26 @@ fn unprobeable(seen: &Seen, step: &MetricStep) -> Option<String> {
 fn decisions(subject: &Subject, decided: &Decided, effect: &Effect) -> Vec<String> {
     let mut lines = subject.written.status.decisions.clone();
     let decision = &decided.decision;
-    let at = explain::time(decision.at);
-    if let Some((from, to)) = foreign_change(decision) {
-        let by = decided
-            .seen
-            .target
-            .last_set_by
-            .as_deref()
-            .map_or(String::new(), |by| format!(" ({by})"));
-        lines.push(clip(format!("{at} {from} -> {to} by somebody else{by}"), MAX_DECISION));
+    if let Some(foreign) = decision.trail.foreign_change {
+        let by = decided.seen.target.last_set_by.as_deref();
+        lines.push(explain::foreign_change(foreign, decision.at, by));
     }
     let would = decided.seen.mode == EffectiveMode::DryRun
         && decision.change().is_some()
         && subject.written.status.desired_replicas != Some(decision.desired.as_i32());
-    if would || matches!(effect, Effect::Scaled { .. }) {
-        let how = if would { " (dry run)" } else { "" };
-        lines.push(clip(
-            format!(
-                "{at} {} -> {}{how}: {}",
-                decision.current,
-                decision.desired,
-                why(decision)
-            ),
-            MAX_DECISION,
-        ));
+    if would {
+        lines.push(explain::change_of_dry_run(decision));
+    }
+    if matches!(effect, Effect::Scaled { .. }) {
+        lines.push(explain::change(decision));
     }
     let surplus = lines.len().saturating_sub(MAX_DECISIONS);
     lines.drain(..surplus);
-    lines
-}
-
-/// A change by somebody else that this evaluation noticed.
-pub fn foreign_change(decision: &Decision) -> Option<(autoscaler_core::Replicas, autoscaler_core::Replicas)> {
-    decision.trail.iter().find_map(|step| match step {
-        Step::ForeignChange { from, to } => Some((*from, *to)),
-        _ => None,
-    })
-}
-
-/// What asked for a change, and what cut it short.
-pub fn why(decision: &Decision) -> String {
-    let mut text = explain::reason(decision).unwrap_or_default();
-    let cut = decision
-        .limits()
-        .rev()
-        .find(|limit| Direction::between(decision.current, limit.wanted).is_some());
-    if let Some(limit) = cut {
-        text.push_str("; ");
-        text.push_str(&explain::limit(limit));
-    }
-    text
+    lines.into_iter().map(|line| clip(line, MAX_DECISION)).collect()
 }
 
 fn time(at: Timestamp) -> Time {
-    Time(whole_seconds(at))
+    Time(explain::whole_seconds(at))
 }
 
 #[cfg(test)]

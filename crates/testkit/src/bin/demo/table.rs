@@ -139,15 +139,16 @@ fn reason(condition: Option<&Condition>) -> Option<&str> {
 /// Whether the last decision was told with the same hold, but for its time.
 fn is_in_decision(seen: &Seen, hold: &Condition) -> bool {
     let gist = hold.message.split(" until ").next().unwrap_or_default();
+    let gist = gist.split(" before ").next().unwrap_or_default();
     seen.why().is_some_and(|why| why.contains(gist))
 }
 
-/// `fake-load is 22.4 per replica, target 20, asks for 3` without the numbers, which have a column of their own.
+/// `metric fake-load: 22.4 per replica, target 20, asks for 3` without the numbers, which have a column of their own.
 fn short(reason: &str) -> String {
-    let parts = reason.split_once(" is ").zip(reason.split_once(", asks for "));
-    match parts {
-        Some(((metric, _), (_, asked))) if !metric.contains(' ') => format!("{metric} asks for {asked}"),
-        _ => reason.to_owned(),
+    let metric = reason.strip_prefix("metric ").and_then(|rest| rest.split_once(": "));
+    match metric.zip(reason.split_once(", asks for ")) {
+        Some(((metric, _), (_, asked))) => format!("{metric} asks for {asked}"),
+        None => reason.to_owned(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The four conditions. Reasons are those of the table in `autoscaler-api`; messages come from the core's renderer.
 
 use autoscaler_api::conditions::{ConditionType, Status, Verdict, reason, reason_of_reading, set_condition};
-use autoscaler_core::decision::{Basis, MetricStep, Part};
-use autoscaler_core::{Decision, Direction, Limit, LimitCause, Step, explain};
+use autoscaler_core::decision::{Asked, Rescale};
+use autoscaler_core::{Decision, Direction, Limit, LimitCause, explain};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -62,7 +62,7 @@ fn is_news(of: ConditionType, condition: &Condition, is_ready: bool) -> bool {
     match of {
         ConditionType::Ready => true,
         ConditionType::AbleToScale => condition.reason == reason::FAILED_UPDATE_SCALE,
-        ConditionType::ScalingLimited => is_ready && condition.reason == reason::SHRINK_BLOCKED_BY_METRIC,
+        ConditionType::ScalingLimited => is_ready && condition.reason == reason::SCALE_DOWN_BLOCKED_BY_METRIC,
         ConditionType::ScalingActive => false,
     }
 }
@@ -135,8 +135,7 @@ fn scaling_active(decided: &Decided) -> Finding {
     if decision.is_disabled() {
         return (Status::False, reason::SCALING_DISABLED, summary(decided));
     }
-    let metrics: Vec<String> = decision.metrics().map(explain::metric).collect();
-    let message = metrics.join("; ");
+    let message = explain::metrics(decision);
     match unreadable(decision) {
         Some(reason) => (Status::False, reason, message),
         None if decided.seen.mode == EffectiveMode::DryRun => (Status::False, reason::DRY_RUN, message),
@@ -146,22 +145,22 @@ fn scaling_active(decided: &Decided) -> Finding {
 
 /// The reason of the first metric, if none can be read.
 fn unreadable(decision: &Decision) -> Option<&'static str> {
-    let unread = decision.trail.iter().any(|step| matches!(step, Step::Unread { .. }));
-    // A metric that the spec leaves out when it is missing is not what is wrong.
-    let mut blocking = decision
-        .metrics()
-        .filter(|step| matches!(step.part, Part::BlocksShrink { .. }));
-    unread
-        .then(|| blocking.find_map(|step| reason_of_reading(&step.reading)))
-        .flatten()
+    match decision.trail.asked {
+        Asked::Unread { .. } => {
+            // A metric that the spec leaves out when it is missing is not what is wrong.
+            let mut blocking = decision.metrics().filter(|step| step.blocks_since().is_some());
+            blocking.find_map(|step| reason_of_reading(&step.reading))
+        }
+        Asked::Merged { .. } | Asked::Nothing | Asked::Disabled => None,
+    }
 }
 
 fn able_to_scale(subject: &Subject, decided: &Decided, effect: &Effect) -> Finding {
     let decision = &decided.decision;
     match effect {
         Effect::Scaled { from, to } => {
-            let at = explain::time(decision.at);
-            let message = format!("the size was changed from {from} to {to} at {at}");
+            let (from, to) = (*from, *to);
+            let message = explain::rescaled(Rescale { from, to }, decision.at);
             return (Status::True, reason::SUCCEEDED_RESCALE, message);
         }
         Effect::Failed(error @ TargetError::Forbidden(_)) => {
@@ -187,7 +186,7 @@ fn able_to_scale(subject: &Subject, decided: &Decided, effect: &Effect) -> Findi
             None => (
                 Status::True,
                 reason::READY_FOR_NEW_SCALE,
-                "the size can be changed at once".to_owned(),
+                "the replicas can be changed at once".to_owned(),
             ),
         },
     }
@@ -210,11 +209,12 @@ fn scaling_limited(decided: &Decided) -> Finding {
             "the target is scaled to 0".to_owned(),
         );
     }
-    if decision.trail.iter().any(|step| matches!(step, Step::FellBack { .. })) {
+    if let Asked::Unread { floor: Some(_), .. } = decision.trail.asked {
         return (Status::True, reason::FALLBACK_ACTIVE, explain::summary(decision));
     }
-    if let Some(message) = blocked_by_metrics(decision) {
-        return (Status::True, reason::SHRINK_BLOCKED_BY_METRIC, message);
+    // A metric that blocks scaling down is never silent (R4).
+    if let Some(message) = explain::blocking(decision) {
+        return (Status::True, reason::SCALE_DOWN_BLOCKED_BY_METRIC, message);
     }
     if let Some((reason, limit)) = decision
         .limits()
@@ -226,64 +226,37 @@ fn scaling_limited(decided: &Decided) -> Finding {
     if let Some(finding) = corrected(decision) {
         return finding;
     }
-    if let Some(step) = decision.metrics().find(|step| awaits_replicas(step)) {
+    if let Some(step) = decision.metrics().find(|step| step.awaits_replicas()) {
         return (Status::True, reason::AWAITING_REPLICAS, explain::metric(step));
     }
-    let message = match decision.merged() {
-        Some((_, wanted)) if wanted == decision.desired => {
-            format!("the metrics ask for {wanted}, and nothing limits it")
-        }
-        Some((_, wanted)) => format!("the metrics ask for {wanted}, and only a stabilization window stands in the way"),
-        None => "no metric asks for anything".to_owned(),
-    };
-    (Status::False, reason::DESIRED_WITHIN_RANGE, message)
-}
-
-/// A metric that blocks shrinking is never silent (R4).
-fn blocked_by_metrics(decision: &Decision) -> Option<String> {
-    let blocking: Vec<String> = decision
-        .metrics()
-        .filter(|step| matches!(step.part, Part::BlocksShrink { .. }))
-        .map(explain::metric)
-        .collect();
-    (!blocking.is_empty()).then(|| blocking.join("; "))
-}
-
-fn awaits_replicas(step: &MetricStep) -> bool {
-    step.proposal
-        .is_some_and(|proposal| proposal.basis == Basis::AwaitsReplicas)
+    (Status::False, reason::DESIRED_WITHIN_RANGE, explain::asked(decision))
 }
 
 fn corrected(decision: &Decision) -> Option<Finding> {
-    decision.trail.iter().find_map(|step| match step {
-        Step::Corrected { from, to } => {
-            let reason = if from > to {
-                reason::TOO_MANY_REPLICAS
-            } else {
-                reason::TOO_FEW_REPLICAS
-            };
-            Some((Status::True, reason, explain::reason(decision).unwrap_or_default()))
-        }
-        _ => None,
-    })
+    let Rescale { from, to } = decision.trail.corrected?;
+    let reason = if from > to {
+        reason::TOO_MANY_REPLICAS
+    } else {
+        reason::TOO_FEW_REPLICAS
+    };
+    Some((Status::True, reason, explain::reason(decision).unwrap_or_default()))
 }
 
 /// The reason of a limit; a stabilization window is told by `AbleToScale`, unless it holds for lost memory.
 fn limit_reason(limit: &Limit) -> Option<&'static str> {
     match &limit.cause {
-        LimitCause::MetricNotFresh { .. } => Some(reason::SHRINK_BLOCKED_BY_METRIC),
+        LimitCause::MetricNotFresh { .. } => Some(reason::SCALE_DOWN_BLOCKED_BY_METRIC),
         LimitCause::Window { uncertain: true, .. } => Some(reason::HISTORY_UNCERTAIN),
         LimitCause::Window { uncertain: false, .. } => None,
-        LimitCause::Rate {
-            direction: Direction::Up,
-        } => Some(reason::SCALE_UP_LIMIT),
-        LimitCause::Rate {
-            direction: Direction::Down,
-        } => Some(reason::SCALE_DOWN_LIMIT),
+        LimitCause::Rate { direction } | LimitCause::Disabled { direction } => Some(match direction {
+            Direction::Up => reason::SCALE_UP_LIMIT,
+            Direction::Down => reason::SCALE_DOWN_LIMIT,
+        }),
         LimitCause::Cooldown { .. } => Some(reason::COOLING_DOWN),
         LimitCause::Rollout(_) => Some(reason::ROLLOUT_IN_PROGRESS),
         LimitCause::ClockSkew { .. } => Some(reason::CLOCK_SKEW),
-        LimitCause::DataGap { .. } => Some(reason::DATA_GAP),
+        LimitCause::DataGap { uncertain: true, .. } => Some(reason::HISTORY_UNCERTAIN),
+        LimitCause::DataGap { uncertain: false, .. } => Some(reason::DATA_GAP),
         LimitCause::Min => Some(reason::TOO_FEW_REPLICAS),
         LimitCause::Max => Some(reason::TOO_MANY_REPLICAS),
     }

@@ -42,8 +42,9 @@ fn same_conditions(written: &[Condition], next: &[Condition]) -> bool {
 }
 
 fn same_metrics(written: &[MetricStatus], next: &[MetricStatus]) -> bool {
-    fn essence(metric: &MetricStatus) -> (&str, &str, &str, &str) {
-        (&metric.name, &metric.reading, &metric.target, &metric.target_type)
+    fn essence(metric: &MetricStatus) -> (&str, &str, Option<&str>, Option<&str>) {
+        let target = (metric.target.as_deref(), metric.target_type.as_deref());
+        (&metric.name, &metric.reading, target.0, target.1)
     }
     written.iter().map(essence).eq(next.iter().map(essence))
 }

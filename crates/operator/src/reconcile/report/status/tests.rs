@@ -144,7 +144,7 @@ fn a_steady_target_is_ready_and_says_why_it_stays() {
     );
     assert_eq!(
         status.summary.as_deref(),
-        Some("holding at 3: load is 100 per replica, target 100, within tolerance")
+        Some("holding at 3: metric load: 100 per replica, target 100, within tolerance")
     );
     assert_eq!(status.targets.as_deref(), Some("100/100 (avg)"));
     assert_eq!((status.current_replicas, status.desired_replicas), (Some(3), Some(3)));
@@ -163,7 +163,7 @@ fn a_growth_is_told_with_its_numbers_and_stays_readable_afterwards() {
     assert_eq!(reason_of(&status, "AbleToScale"), pair("True", "SucceededRescale"));
     assert_eq!(
         status.decisions,
-        ["2026-11-22T12:00:01Z 3 -> 6: load is 200 per replica, target 100, asks for 6"]
+        ["2026-11-22T12:00:01Z 3 -> 6: metric load: 200 per replica, target 100, asks for 6"]
     );
     assert_eq!(status.last_scale_time, Some(time(at(1))));
 
@@ -183,7 +183,7 @@ fn a_metric_that_blocks_shrinking_is_named_with_its_time() {
     assert_eq!(reason_of(&status, "Ready"), pair("False", "SourceUnavailable"));
     assert_eq!(
         reason_of(&status, "ScalingLimited"),
-        pair("True", "ShrinkBlockedByMetric")
+        pair("True", "ScaleDownBlockedByMetric")
     );
     let metric = &status.current_metrics[0];
     assert_eq!(metric.reading, "Failed");
@@ -216,7 +216,7 @@ fn an_outage_is_one_event_and_a_metric_that_blocks_shrinking_is_one_while_the_re
     let acted = held(decided_on(&mut two, readings(unavailable()), at(16)));
     let partly = after(&two, &acted, at(16));
     assert_eq!(reason_of(&partly, "Ready"), pair("True", "ValidMetricFound"));
-    assert_eq!(news(&two, &partly), ["ShrinkBlockedByMetric"]);
+    assert_eq!(news(&two, &partly), ["ScaleDownBlockedByMetric"]);
 }
 
 #[rstest]
@@ -373,7 +373,7 @@ fn r2_a_metric_that_cannot_be_probed_says_so_and_what_protects_it() {
     let missing = metric_of("sum({a=\"b\"})", Reading::Missing { source_proven: false });
     assert_eq!(
         missing.reason.as_deref(),
-        Some("has no series; cannot be probed: the selector {a=\"b\"} names no single metric")
+        Some("no series; cannot be probed: the selector {a=\"b\"} names no single metric")
     );
     assert_eq!(metric_of("sum(load)", fresh("300")).reason, None);
 }

@@ -36,7 +36,7 @@ fn teller() -> Teller {
 #[test]
 fn a_decision_is_told_once_with_what_asked_for_it() {
     let mut teller = teller();
-    let why = "fake-load is 27.106 per replica, target 20, asks for 6; maxReplicas is 5";
+    let why = "metric fake-load: 27.106 per replica, target 20, asks for 6; maxReplicas is 5";
     let row = teller.news(&decided(5, why)).map(|row| (row.tone, row.text));
     let text = "0:00  metrics-app  27.106/20 (avg)     2 -> 5   5 #####   fake-load asks for 6; maxReplicas is 5";
     assert_eq!(row, Some((Tone::Growth, text.to_owned())));
@@ -48,7 +48,7 @@ fn a_change_that_is_half_done_waits_for_its_other_half() {
     let mut teller = teller();
     let half = Seen {
         ready: 2,
-        ..decided(3, "fake-load is 22 per replica, target 20, asks for 3")
+        ..decided(3, "metric fake-load: 22 per replica, target 20, asks for 3")
     };
     assert_eq!(teller.news(&half), None);
     assert!(teller.news(&Seen { ready: 3, ..half }).is_some());
@@ -74,7 +74,7 @@ fn a_new_hold_is_told_in_the_words_of_the_operator() {
 #[test]
 fn a_hold_that_came_with_the_decision_is_not_told_again() {
     let mut teller = teller();
-    let why = "fake-load is 7 per replica, target 20, asks for 2; the scaleDown policies allow 3 now until 0:20";
+    let why = "metric fake-load: 7 per replica, target 20, asks for 2; the scaleDown policies allow no fewer than 3 before 0:20";
     assert!(teller.news(&decided(3, why)).is_some());
     let hold = |message: &str| {
         let hold = Condition {
@@ -87,10 +87,14 @@ fn a_hold_that_came_with_the_decision_is_not_told_again() {
         }
     };
     assert_eq!(
-        teller.news(&hold("the scaleDown policies allow 3 now until 0:21")),
+        teller.news(&hold("the scaleDown policies allow no fewer than 3 before 0:21")),
         None
     );
-    assert!(teller.news(&hold("the scaleDown policies allow 4 now")).is_some());
+    assert!(
+        teller
+            .news(&hold("the scaleDown policies allow no fewer than 4 now"))
+            .is_some()
+    );
 }
 
 #[test]
