@@ -19,7 +19,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 /// What is shown.
 #[derive(Debug)]
-pub struct Admin {
+pub(crate) struct Admin {
     /// Behind `/metrics`.
     pub registry: Registry,
     /// Behind `/healthz`: whether a restart would help.
@@ -29,7 +29,7 @@ pub struct Admin {
 }
 
 /// Serves until dropped.
-pub async fn serve(listener: TcpListener, admin: Admin) -> std::io::Result<()> {
+pub(crate) async fn serve(listener: TcpListener, admin: Admin) -> std::io::Result<()> {
     axum::serve(listener, router(admin)).await
 }
 

@@ -14,7 +14,7 @@ type Verdict = dyn Fn() -> Result<(), String> + Send + Sync;
 
 /// A set of checks. Clones share it.
 #[derive(Clone, Default)]
-pub struct Checks {
+pub(crate) struct Checks {
     entries: Arc<Mutex<Entries>>,
 }
 
@@ -26,7 +26,7 @@ struct Entries {
 
 impl Checks {
     /// Adds a check: nothing if all is well, else a sentence that says what is not.
-    pub fn add(
+    pub(crate) fn add(
         &self,
         name: impl Into<String>,
         verdict: impl Fn() -> Result<(), String> + Send + Sync + 'static,
@@ -42,7 +42,7 @@ impl Checks {
     }
 
     /// Adds a check that fails when a loop has made no progress for longer than `allowed`.
-    pub fn heartbeat(&self, clock: &Clock, name: impl Into<String>, allowed: Duration) -> Heartbeat {
+    pub(crate) fn heartbeat(&self, clock: &Clock, name: impl Into<String>, allowed: Duration) -> Heartbeat {
         let last = Arc::new(Mutex::new(clock.boot()));
         let (heard, of) = (Arc::clone(&last), clock.clone());
         let check = self.add(name, move || {
@@ -64,7 +64,7 @@ impl Checks {
     }
 
     /// A line for each check that fails.
-    pub fn failures(&self) -> Vec<String> {
+    pub(crate) fn failures(&self) -> Vec<String> {
         // Not under the lock: a verdict may take its time, or end a check.
         let present: Vec<_> = self.lock().present.values().cloned().collect();
         let failing = |(name, verdict): (String, Arc<Verdict>)| verdict().err().map(|why| format!("{name}: {why}"));
@@ -86,7 +86,7 @@ impl fmt::Debug for Checks {
 /// Keeps a check in force until it is dropped.
 #[derive(Debug)]
 #[must_use = "the check ends when this is dropped"]
-pub struct Check {
+pub(crate) struct Check {
     checks: Checks,
     key: u64,
 }
@@ -99,7 +99,7 @@ impl Drop for Check {
 
 /// By which a loop shows that it gets on. Its check ends when this is dropped.
 #[derive(Debug)]
-pub struct Heartbeat {
+pub(crate) struct Heartbeat {
     clock: Clock,
     last: Arc<Mutex<BootTime>>,
     _check: Check,
@@ -107,7 +107,7 @@ pub struct Heartbeat {
 
 impl Heartbeat {
     /// There was progress now.
-    pub fn beat(&self) {
+    pub(crate) fn beat(&self) {
         *lock(&self.last) = self.clock.boot();
     }
 }

@@ -57,7 +57,7 @@ pub enum ClientError {
 }
 
 /// Where the API server is and who we are: from a file, or as a pod.
-pub async fn config(kubeconfig: Option<&Path>) -> Result<Config, ClientError> {
+pub(crate) async fn config(kubeconfig: Option<&Path>) -> Result<Config, ClientError> {
     let mut config = match kubeconfig {
         Some(path) => from_file(path)
             .await
@@ -74,7 +74,7 @@ async fn from_file(path: &Path) -> Result<Config, KubeconfigError> {
 }
 
 /// A client with connections of its own.
-pub fn connect(config: &Config, clock: &Clock, metrics: &Metrics) -> Result<Client, ClientError> {
+pub(crate) fn connect(config: &Config, clock: &Clock, metrics: &Metrics) -> Result<Client, ClientError> {
     let build = |error| ClientError::Build(Box::new(error));
     let connector = config.rustls_https_connector_with_connector(tcp()).map_err(build)?;
     let client = hyper_util::client::legacy::Builder::new(TokioExecutor::new())

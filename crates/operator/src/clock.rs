@@ -12,24 +12,24 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Time since boot, for deadlines: comparable within one machine only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct BootTime(Duration);
+pub(crate) struct BootTime(Duration);
 
 impl BootTime {
     /// A later point.
     #[must_use]
-    pub fn plus(self, duration: Duration) -> Self {
+    pub(crate) fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration))
     }
 
     /// How long after `earlier` this is; zero if it is not.
-    pub fn since(self, earlier: Self) -> Duration {
+    pub(crate) fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 }
 
 /// The clock of one process. Clones share the measured skew.
 #[derive(Debug, Clone)]
-pub struct Clock {
+pub(crate) struct Clock {
     source: Source,
     wall_at_start: Timestamp,
     boot_at_start: BootTime,
@@ -51,7 +51,7 @@ enum Source {
 
 impl Clock {
     /// Reads the wall clock, once.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (wall_at_start, boot_at_start) = same_moment();
         Self {
             source: Source::Boot,
@@ -77,28 +77,28 @@ impl Clock {
     }
 
     /// The time now, in whole milliseconds as it is stored.
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         let elapsed = SignedDuration::try_from(self.boot().since(self.boot_at_start)).unwrap_or(SignedDuration::MAX);
         let now = self.wall_at_start.saturating_add(elapsed).unwrap_or(Timestamp::MAX);
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
     /// Time since boot, for deadlines.
-    pub fn boot(&self) -> BootTime {
+    pub(crate) fn boot(&self) -> BootTime {
         self.source.read()
     }
 
     /// Notes the `Date` that the API server put on an answer that has just arrived.
     ///
     /// The header has whole seconds, so anything within the second that it names counts as no skew.
-    pub fn note_server_date(&self, date: Timestamp) {
+    pub(crate) fn note_server_date(&self, date: Timestamp) {
         let ahead = self.now().as_millisecond() - date.as_millisecond();
         let skew = if (0..1_000).contains(&ahead) { 0 } else { ahead };
         self.skew_milliseconds.store(skew, Ordering::Relaxed);
     }
 
     /// How far this clock is ahead of the API server's.
-    pub fn skew(&self) -> SignedDuration {
+    pub(crate) fn skew(&self) -> SignedDuration {
         SignedDuration::from_millis(self.skew_milliseconds.load(Ordering::Relaxed))
     }
 }
@@ -106,19 +106,19 @@ impl Clock {
 /// What is taken off our clock to have the API server's time: what is stored outlasts this process, and is read by others
 /// whose clocks may be right (ADR 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Correction(SignedDuration);
+pub(crate) struct Correction(SignedDuration);
 
 impl Correction {
     /// Follows the measured skew, but only where the corrected clock would be off by more than is allowed: a `Date` has
     /// whole seconds and took a while to come, and time must not jump to and fro with it.
-    pub fn follow(&mut self, skew: SignedDuration, allowed: SignedDuration) {
+    pub(crate) fn follow(&mut self, skew: SignedDuration, allowed: SignedDuration) {
         if skew.saturating_sub(self.0).abs() > allowed {
             self.0 = skew;
         }
     }
 
     /// A time of our clock, corrected.
-    pub fn apply(self, time: Timestamp) -> Timestamp {
+    pub(crate) fn apply(self, time: Timestamp) -> Timestamp {
         time.saturating_sub(self.0).unwrap_or(time)
     }
 }

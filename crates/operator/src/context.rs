@@ -16,7 +16,7 @@ use crate::target::Targets;
 
 /// What the operator was told by its flags.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Shortest interval between evaluations.
     pub min_interval: Duration,
     /// Longest time for one query.
@@ -29,7 +29,7 @@ pub struct Settings {
 
 /// See the module.
 #[derive(Clone)]
-pub struct Context {
+pub(crate) struct Context {
     /// For calls to the API server; every one of them passes the gate.
     pub client: Client,
     /// See [`Gate`].

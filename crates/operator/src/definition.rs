@@ -16,14 +16,14 @@ const COMPLAINT: &str = ": field not declared in schema";
 
 /// A status that was refused for fields that the definition lacks.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Refused {
+pub(crate) struct Refused {
     status: MetricAutoscalerStatus,
     fields: Vec<String>,
 }
 
 impl Refused {
     /// What the error says of a status, if it is that.
-    pub fn of(status: &MetricAutoscalerStatus, error: &CallError) -> Option<Self> {
+    pub(crate) fn of(status: &MetricAutoscalerStatus, error: &CallError) -> Option<Self> {
         let CallError::Api { source, .. } = error else {
             return None;
         };
@@ -38,7 +38,7 @@ impl Refused {
     }
 
     /// The same status again, with the conditions of now.
-    pub fn again(&self, next: &MetricAutoscalerStatus) -> MetricAutoscalerStatus {
+    pub(crate) fn again(&self, next: &MetricAutoscalerStatus) -> MetricAutoscalerStatus {
         MetricAutoscalerStatus {
             conditions: next.conditions.clone(),
             ..self.status.clone()

@@ -43,7 +43,7 @@ const CONTROLLER: &str = "metricautoscaler.dev/operator";
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Happening {
+pub(crate) struct Happening {
     kind: &'static str,
     reason: String,
     action: &'static str,
@@ -52,7 +52,7 @@ pub struct Happening {
 
 impl Happening {
     /// The size was changed.
-    pub fn rescaled(from: Replicas, to: Replicas, why: &str) -> Self {
+    pub(crate) fn rescaled(from: Replicas, to: Replicas, why: &str) -> Self {
         Self {
             kind: "Normal",
             reason: reason::SUCCESSFUL_RESCALE.to_owned(),
@@ -62,7 +62,7 @@ impl Happening {
     }
 
     /// A condition changed, for the better or not.
-    pub fn condition(good: bool, reason: String, message: String) -> Self {
+    pub(crate) fn condition(good: bool, reason: String, message: String) -> Self {
         Self {
             kind: if good { "Normal" } else { "Warning" },
             reason,
@@ -73,7 +73,7 @@ impl Happening {
 }
 
 /// Sends events, and forgets what cannot be sent: an event is news, not memory.
-pub struct Events {
+pub(crate) struct Events {
     client: Client,
     gate: Gate,
     clock: Clock,
@@ -112,7 +112,7 @@ impl Budget {
 
 impl Events {
     /// `instance` is the name of this replica.
-    pub fn new(client: Client, gate: &Gate, clock: Clock, instance: String) -> Self {
+    pub(crate) fn new(client: Client, gate: &Gate, clock: Clock, instance: String) -> Self {
         Self {
             client,
             gate: gate.with_own_places(IN_FLIGHT),
@@ -123,7 +123,7 @@ impl Events {
     }
 
     /// Sends one event about an autoscaler, related to its target.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         metrics: &Metrics,
         about: &Snapshot,
@@ -152,7 +152,7 @@ impl Events {
     }
 
     /// Forgets the budget of an object that is gone.
-    pub fn forget(&self, uid: &str) {
+    pub(crate) fn forget(&self, uid: &str) {
         self.budgets.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 

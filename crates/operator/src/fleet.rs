@@ -32,7 +32,7 @@ struct Worker {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Fleet {
+pub(crate) struct Fleet {
     context: Context,
     handover: Handover,
     progress: Arc<Progress>,
@@ -45,7 +45,7 @@ pub struct Fleet {
 
 impl Fleet {
     /// No autoscalers yet.
-    pub fn new(context: Context, handover: Handover, progress: Arc<Progress>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(context: Context, handover: Handover, progress: Arc<Progress>, stop: CancellationToken) -> Self {
         let (workers, tasks, listed) = (HashMap::new(), JoinSet::new(), HashSet::new());
         Self {
             context,
@@ -60,7 +60,7 @@ impl Fleet {
 
     /// Looks after all autoscalers until the term ends, then waits for those that are writing. Returns whether every
     /// status was accepted.
-    pub async fn run(mut self) -> bool {
+    pub(crate) async fn run(mut self) -> bool {
         let namespace = self.context.settings.namespace.as_deref();
         let api = resources::autoscalers(&self.context.client, namespace);
         let mut events = watcher(api, watcher::Config::default()).default_backoff().boxed();

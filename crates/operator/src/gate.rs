@@ -16,7 +16,7 @@ const IN_FLIGHT: usize = 16;
 
 /// Why a call did not succeed.
 #[derive(Debug, thiserror::Error)]
-pub enum CallError {
+pub(crate) enum CallError {
     /// No answer in time. A write may have happened all the same.
     #[error("failed to {what} within {seconds} s", seconds = .limit.as_secs_f32())]
     Timeout {
@@ -44,7 +44,7 @@ pub enum CallError {
 
 impl CallError {
     /// The HTTP status, if the API server answered.
-    pub fn code(&self) -> Option<u16> {
+    pub(crate) fn code(&self) -> Option<u16> {
         match self {
             Self::Api { source, .. } => match &**source {
                 kube::Error::Api(status) => Some(status.code),
@@ -55,7 +55,7 @@ impl CallError {
     }
 
     /// A short stable name for labels and messages: never a body.
-    pub fn category(&self) -> &'static str {
+    pub(crate) fn category(&self) -> &'static str {
         match self {
             Self::Timeout { .. } => "timeout",
             Self::NotLeader { .. } => "not_leader",
@@ -75,7 +75,7 @@ impl CallError {
 
     /// Whether a kind that was to be discovered is not served: of an unknown group the API server says 404, of an unknown
     /// kind in a known group kube does.
-    pub fn is_unknown_kind(&self) -> bool {
+    pub(crate) fn is_unknown_kind(&self) -> bool {
         match self {
             Self::Api { source, .. } => matches!(&**source, kube::Error::Discovery(_)) || self.is_not_found(),
             Self::Timeout { .. } | Self::NotLeader { .. } => false,
@@ -83,7 +83,7 @@ impl CallError {
     }
 
     /// Whether a write may have been carried out all the same.
-    pub fn is_unknown(&self) -> bool {
+    pub(crate) fn is_unknown(&self) -> bool {
         match self {
             Self::Timeout { .. } | Self::Api { .. } => self.code().is_none_or(|code| code >= 500),
             Self::NotLeader { .. } => false,
@@ -92,7 +92,7 @@ impl CallError {
 
     /// Whether we lack the right to `verb`. An admission policy answers 403 as well, but in other words than the
     /// authorizer (`k8s.io/apiserver/pkg/endpoints/handlers/responsewriters/errors.go`, `forbiddenMessage`).
-    pub fn lacks_right(&self, verb: &str) -> bool {
+    pub(crate) fn lacks_right(&self, verb: &str) -> bool {
         match self {
             Self::Api { source, .. } => match &**source {
                 kube::Error::Api(status) => {
@@ -105,7 +105,7 @@ impl CallError {
     }
 
     /// Whether the object asked for does not exist.
-    pub fn is_not_found(&self) -> bool {
+    pub(crate) fn is_not_found(&self) -> bool {
         self.code() == Some(404)
     }
 }
@@ -126,14 +126,14 @@ fn answer(error: &kube::Error) -> String {
 
 /// Until when this replica may write. Shared between the lease keeper, which extends it, and everybody who writes.
 #[derive(Debug, Clone)]
-pub struct Fence {
+pub(crate) struct Fence {
     clock: Clock,
     until: tokio::sync::watch::Sender<Option<BootTime>>,
 }
 
 impl Fence {
     /// A closed fence: nobody writes before a lease is held.
-    pub fn closed(clock: Clock) -> Self {
+    pub(crate) fn closed(clock: Clock) -> Self {
         Self {
             clock,
             until: tokio::sync::watch::Sender::new(None),
@@ -141,17 +141,17 @@ impl Fence {
     }
 
     /// Writes may start until then.
-    pub fn open_until(&self, until: BootTime) {
+    pub(crate) fn open_until(&self, until: BootTime) {
         self.until.send_replace(Some(until));
     }
 
     /// No more writes.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.until.send_replace(None);
     }
 
     /// How long writes may still start; none if they may not.
-    pub fn remaining(&self) -> Option<Duration> {
+    pub(crate) fn remaining(&self) -> Option<Duration> {
         let until = (*self.until.borrow())?;
         let remaining = until.since(self.clock.boot());
         (!remaining.is_zero()).then_some(remaining)
@@ -160,7 +160,7 @@ impl Fence {
 
 /// See the module.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub(crate) struct Gate {
     limit: Duration,
     fence: Fence,
     places: Arc<Semaphore>,
@@ -168,7 +168,7 @@ pub struct Gate {
 
 impl Gate {
     /// A gate with a deadline per call.
-    pub fn new(limit: Duration, fence: Fence) -> Self {
+    pub(crate) fn new(limit: Duration, fence: Fence) -> Self {
         Self {
             limit,
             fence,
@@ -178,20 +178,15 @@ impl Gate {
 
     /// The same gate with a line of its own: what waits there takes no place from anybody else.
     #[must_use]
-    pub fn with_own_places(&self, places: usize) -> Self {
+    pub(crate) fn with_own_places(&self, places: usize) -> Self {
         Self {
             places: Arc::new(Semaphore::new(places)),
             ..self.clone()
         }
     }
 
-    /// The fence that writes pass.
-    pub fn fence(&self) -> &Fence {
-        &self.fence
-    }
-
     /// A call that changes nothing.
-    pub async fn read<T>(
+    pub(crate) async fn read<T>(
         &self,
         what: &'static str,
         call: impl Future<Output = Result<T, kube::Error>>,
@@ -200,7 +195,7 @@ impl Gate {
     }
 
     /// A call that changes something: not sent unless the lease is held at that moment.
-    pub async fn write<T>(
+    pub(crate) async fn write<T>(
         &self,
         what: &'static str,
         call: impl Future<Output = Result<T, kube::Error>>,

@@ -25,11 +25,11 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 
-pub use self::candidacy::Handover;
+pub(crate) use self::candidacy::Handover;
 use self::candidacy::Sighting;
 use self::lease_watch::LeaseWatch;
 use self::record::{Hold, Holder};
-pub use self::timing::{Timing, TimingError};
+pub(crate) use self::timing::{Timing, TimingError};
 use crate::checks::{Checks, Heartbeat};
 use crate::clock::{BootTime, Clock};
 use crate::gate::Fence;
@@ -45,7 +45,7 @@ const RELEASE_ATTEMPTS: usize = 3;
 
 /// Which lease, and who we are.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -57,7 +57,7 @@ pub struct Settings {
 }
 
 /// A name that no other process has: that of the pod or the host, and a random number.
-pub fn identity(pod: Option<&str>) -> String {
+pub(crate) fn identity(pod: Option<&str>) -> String {
     let host = rustix::system::uname();
     let name = pod.map_or_else(|| host.nodename().to_string_lossy(), Into::into);
     // The keys of a RandomState are random, whatever is hashed.
@@ -67,7 +67,7 @@ pub fn identity(pod: Option<&str>) -> String {
 
 /// A time during which this replica is the leader, as long as its fence is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Term {
+pub(crate) struct Term {
     /// Grows from term to term, whoever leads (`leaseTransitions`).
     pub epoch: i32,
     /// What went before.
@@ -76,7 +76,7 @@ pub struct Term {
 
 /// Why a term has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lost {
+pub(crate) enum Lost {
     /// No renewal succeeded in time.
     Expired,
     /// Somebody else is named in the lease.
@@ -87,7 +87,7 @@ pub enum Lost {
 }
 
 /// Takes part in the election for this process.
-pub struct Elector {
+pub(crate) struct Elector {
     api: Api<Lease>,
     clock: Clock,
     fence: Fence,
@@ -131,7 +131,7 @@ struct Held {
 
 impl Elector {
     /// `client` should be this elector's own: a renewal must not queue behind other requests.
-    pub fn new(
+    pub(crate) fn new(
         client: Client,
         clock: Clock,
         fence: Fence,
@@ -156,7 +156,7 @@ impl Elector {
     }
 
     /// Waits until this replica is the leader; none if shut down before. The fence is then open.
-    pub async fn acquire(&mut self, shutdown: &CancellationToken) -> Option<Term> {
+    pub(crate) async fn acquire(&mut self, shutdown: &CancellationToken) -> Option<Term> {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => None,
@@ -167,14 +167,14 @@ impl Elector {
     /// Renews the lease until it is lost. The fence is then closed.
     ///
     /// May be abandoned at any point, to [`release`](Self::release) the lease or to call this again.
-    pub async fn keep(&mut self) -> Lost {
+    pub(crate) async fn keep(&mut self) -> Lost {
         let lost = self.renew_until_lost().await;
         self.abandon();
         lost
     }
 
     /// Ends the term and leaves the lease to expire.
-    pub fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self) {
         self.fence.close();
         self.held = None;
     }
@@ -182,7 +182,7 @@ impl Elector {
     /// Ends the term and gives the lease up, so that another replica takes it at once.
     ///
     /// Only after all writes have ended: the next leader does not wait for them.
-    pub async fn release(&mut self) {
+    pub(crate) async fn release(&mut self) {
         self.fence.close();
         let Some(mut held) = self.held.take() else { return };
         for _ in 0..RELEASE_ATTEMPTS {

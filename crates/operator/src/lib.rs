@@ -1,29 +1,36 @@
 //! The operator: observe, decide, act, report.
 
-pub mod admin;
+mod admin;
 pub mod args;
-pub mod checks;
-pub mod client;
-pub mod clock;
-pub mod context;
-pub mod definition;
-pub mod events;
-pub mod fleet;
-pub mod gate;
-pub mod leader;
-pub mod metrics;
-pub mod mirror;
-pub mod prepared;
-pub mod progress;
-pub mod reconcile;
-pub mod resources;
-pub mod rivals;
-pub mod run;
-pub mod snapshot;
-pub mod source;
-pub mod subject;
-pub mod target;
+mod checks;
+mod client;
+mod clock;
+mod context;
+mod definition;
+mod events;
+mod fleet;
+mod gate;
+mod leader;
+mod metrics;
+mod mirror;
+mod prepared;
+mod progress;
+mod reconcile;
+mod resources;
+mod rivals;
+mod run;
+mod snapshot;
+mod source;
+mod subject;
+mod target;
 pub mod telemetry;
-pub mod term;
-pub mod worker;
-pub mod written;
+mod term;
+mod worker;
+mod written;
+
+pub use run::RunError;
+
+/// Runs until SIGTERM or SIGINT.
+pub async fn run(args: args::Args) -> Result<(), RunError> {
+    run::run(args, term::lead).await
+}

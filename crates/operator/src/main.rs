@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use metric_autoscaler::args::Args;
-use metric_autoscaler::run::run;
+use metric_autoscaler::run;
 use metric_autoscaler::telemetry;
-use metric_autoscaler::term::lead;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -28,7 +27,7 @@ async fn start(args: Args) -> anyhow::Result<()> {
     // One provider for the whole process, chosen before anybody makes a TLS connection.
     let installed = rustls::crypto::ring::default_provider().install_default();
     installed.ok().context("failed to install the cryptography of rustls")?;
-    run(args, lead).await?;
+    run(args).await?;
     Ok(())
 }
 

@@ -17,8 +17,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use self::labels::{ByDecision, ByKind, ByOutcome, ByQuery, ByRequest, ByVerb};
-pub use self::labels::{EvaluationOutcome, EventOutcome, ScaleWriteOutcome};
-pub use self::objects::{Gauges, ObjectName};
+pub(crate) use self::labels::{EvaluationOutcome, EventOutcome, ScaleWriteOutcome};
+pub(crate) use self::objects::{Gauges, ObjectName};
 use self::objects::{Live, Objects};
 use crate::clock::Clock;
 use crate::gate::CallError;
@@ -30,7 +30,7 @@ type Histograms<Labels> = Family<Labels, Histogram, fn() -> Histogram>;
 
 /// Records what happens. Clones share the numbers.
 #[derive(Debug, Clone)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     evaluations: Family<ByOutcome, Counter>,
     evaluation_lateness: Histogram,
     evaluation_duration: Histogram,
@@ -49,7 +49,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// The metrics, and the registry that shows them. The skew is read from the clock at each scrape.
-    pub fn new(clock: &Clock) -> (Self, Registry) {
+    pub(crate) fn new(clock: &Clock) -> (Self, Registry) {
         let metrics = Self {
             evaluations: from_zero(EvaluationOutcome::ALL.map(EvaluationOutcome::as_str)),
             evaluation_lateness: histogram(),
@@ -71,24 +71,24 @@ impl Metrics {
     }
 
     /// One evaluation of one autoscaler has ended, so long after it was due.
-    pub fn evaluated(&self, outcome: EvaluationOutcome, lateness: Duration, took: Duration) {
+    pub(crate) fn evaluated(&self, outcome: EvaluationOutcome, lateness: Duration, took: Duration) {
         count(&self.evaluations, outcome.as_str());
         self.evaluation_lateness.observe(lateness.as_secs_f64());
         self.evaluation_duration.observe(took.as_secs_f64());
     }
 
     /// A decision was made, whether or not anything is written because of it.
-    pub fn decided(&self, decision: &Decision) {
+    pub(crate) fn decided(&self, decision: &Decision) {
         self.decisions.get_or_create(&ByDecision::of(decision)).inc();
     }
 
     /// A change of size was tried.
-    pub fn scale_write(&self, outcome: ScaleWriteOutcome) {
+    pub(crate) fn scale_write(&self, outcome: ScaleWriteOutcome) {
         count(&self.scale_writes, outcome.as_str());
     }
 
     /// A status was written, or could not be.
-    pub fn status_written<T>(&self, result: &Result<T, CallError>) {
+    pub(crate) fn status_written<T>(&self, result: &Result<T, CallError>) {
         count(
             &self.status_writes,
             result.as_ref().map_or_else(CallError::category, |_| "written"),
@@ -96,22 +96,22 @@ impl Metrics {
     }
 
     /// There was an event to be sent.
-    pub fn event(&self, outcome: EventOutcome) {
+    pub(crate) fn event(&self, outcome: EventOutcome) {
         count(&self.events, outcome.as_str());
     }
 
     /// What one autoscaler shows until the next evaluation.
-    pub fn show(&self, object: ObjectName, uid: &str, gauges: Gauges) {
+    pub(crate) fn show(&self, object: ObjectName, uid: &str, gauges: Gauges) {
         self.objects.show(object, uid, gauges);
     }
 
     /// An autoscaler is gone: so are all series that name it, unless another one has taken its name.
-    pub fn forget(&self, object: &ObjectName, uid: &str) {
+    pub(crate) fn forget(&self, object: &ObjectName, uid: &str) {
         self.objects.forget(object, uid);
     }
 
     /// This replica has begun to lead, or has stopped. One that does not lead shows no autoscalers.
-    pub fn leads(&self, leads: bool) {
+    pub(crate) fn leads(&self, leads: bool) {
         self.leader.set(leads.into());
         if !leads {
             self.objects.clear();
@@ -119,7 +119,7 @@ impl Metrics {
     }
 
     /// A request to the API server got an answer with this status code, or none.
-    pub fn api_request(&self, verb: &'static str, resource: &str, code: Option<u16>, took: Duration) {
+    pub(crate) fn api_request(&self, verb: &'static str, resource: &str, code: Option<u16>, took: Duration) {
         let code = code.map_or_else(|| "none".into(), |code| code.to_string());
         let resource = resource.to_owned();
         self.api_requests

@@ -17,7 +17,7 @@ type Projection<V> = Box<dyn Fn(&DynamicObject) -> Option<V> + Send + Sync>;
 
 /// Where a watch stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listing {
+pub(crate) enum Listing {
     /// The first list has not arrived.
     Pending,
     /// The copy can be relied on.
@@ -27,7 +27,7 @@ pub enum Listing {
 }
 
 /// See the module.
-pub struct Mirror<V> {
+pub(crate) struct Mirror<V> {
     project: Projection<V>,
     listing: watch::Sender<Listing>,
     objects: RwLock<ByNamespace<V>>,
@@ -44,7 +44,7 @@ impl<V> fmt::Debug for Mirror<V> {
 
 impl<V: Clone> Mirror<V> {
     /// An empty copy; `project` says what is kept of an object, if anything.
-    pub fn new(project: impl Fn(&DynamicObject) -> Option<V> + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(project: impl Fn(&DynamicObject) -> Option<V> + Send + Sync + 'static) -> Self {
         Self {
             project: Box::new(project),
             listing: watch::Sender::new(Listing::Pending),
@@ -53,17 +53,17 @@ impl<V: Clone> Mirror<V> {
     }
 
     /// Where the watch stands.
-    pub fn listing(&self) -> Listing {
+    pub(crate) fn listing(&self) -> Listing {
         *self.listing.borrow()
     }
 
     /// What is kept is all there is for now, although no watch has said so.
-    pub fn complete(&self) {
+    pub(crate) fn complete(&self) {
         self.listing.send_replace(Listing::Done);
     }
 
     /// Waits until the first list has arrived or was refused, but not longer than `limit`.
-    pub async fn settled(&self, limit: Duration) -> Listing {
+    pub(crate) async fn settled(&self, limit: Duration) -> Listing {
         let mut listing = self.listing.subscribe();
         let settled = listing.wait_for(|listing| *listing != Listing::Pending);
         let _ = tokio::time::timeout(limit, settled).await;
@@ -71,12 +71,12 @@ impl<V: Clone> Mirror<V> {
     }
 
     /// What is kept of one object.
-    pub fn get(&self, namespace: &str, name: &str) -> Option<V> {
+    pub(crate) fn get(&self, namespace: &str, name: &str) -> Option<V> {
         self.read().get(namespace)?.get(name).cloned()
     }
 
     /// The first object of a namespace, by name, that fits.
-    pub fn find(&self, namespace: &str, fits: impl Fn(&V) -> bool) -> Option<String> {
+    pub(crate) fn find(&self, namespace: &str, fits: impl Fn(&V) -> bool) -> Option<String> {
         let objects = self.read();
         objects
             .get(namespace)?
@@ -87,7 +87,7 @@ impl<V: Clone> Mirror<V> {
     }
 
     /// Keeps what no watch tells.
-    pub fn put(&self, namespace: &str, name: &str, value: V) {
+    pub(crate) fn put(&self, namespace: &str, name: &str, value: V) {
         self.write()
             .entry(namespace.to_owned())
             .or_default()
@@ -96,7 +96,7 @@ impl<V: Clone> Mirror<V> {
 
     /// Overrides what the watch has said of an object, if that is older. What the watch does not know is not kept: it may
     /// have been deleted since it was asked for.
-    pub fn update(&self, namespace: &str, name: &str, value: &V, is_older: impl FnOnce(&V) -> bool) {
+    pub(crate) fn update(&self, namespace: &str, name: &str, value: &V, is_older: impl FnOnce(&V) -> bool) {
         let mut objects = self.write();
         let known = objects.get_mut(namespace).and_then(|names| names.get_mut(name));
         if let Some(known) = known.filter(|known| is_older(known)) {
@@ -105,12 +105,12 @@ impl<V: Clone> Mirror<V> {
     }
 
     /// Forgets one object.
-    pub fn remove(&self, namespace: &str, name: &str) {
+    pub(crate) fn remove(&self, namespace: &str, name: &str) {
         remove(&mut self.write(), namespace, name);
     }
 
     /// Follows the watch for ever.
-    pub async fn follow(&self, what: &str, api: Api<DynamicObject>) {
+    pub(crate) async fn follow(&self, what: &str, api: Api<DynamicObject>) {
         let mut events = watcher(api, watcher::Config::default()).default_backoff().boxed();
         let mut listed = ByNamespace::new();
         loop {

@@ -11,7 +11,7 @@ use crate::args::MaxMode;
 
 /// What may be done, after the operator's own `--max-mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EffectiveMode {
+pub(crate) enum EffectiveMode {
     /// Decide and scale.
     Active,
     /// Decide and report.
@@ -22,7 +22,7 @@ pub enum EffectiveMode {
 
 impl EffectiveMode {
     /// The more cautious of what the object and the installation allow.
-    pub fn of(mode: Mode, most: MaxMode) -> Self {
+    pub(crate) fn of(mode: Mode, most: MaxMode) -> Self {
         match (mode, most) {
             (Mode::Paused, _) | (_, MaxMode::Paused) => Self::Paused,
             (Mode::DryRun, _) | (_, MaxMode::DryRun) => Self::DryRun,
@@ -33,7 +33,7 @@ impl EffectiveMode {
 
 /// What a spec comes down to, prepared once per generation.
 #[derive(Debug, Clone)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// For the core.
     pub policy: Policy,
     /// For Prometheus, in the order of the spec.
@@ -46,7 +46,7 @@ pub struct Prepared {
 
 /// One metric, ready to be asked for.
 #[derive(Debug, Clone)]
-pub struct PreparedMetric {
+pub(crate) struct PreparedMetric {
     /// Its name.
     pub name: String,
     /// Its query; none for a kind that this version does not know.
@@ -57,7 +57,7 @@ pub struct PreparedMetric {
 
 impl Prepared {
     /// Prepares a spec.
-    pub fn of(autoscaler: &MetricAutoscaler, min_interval: Duration) -> Result<Self, SpecError> {
+    pub(crate) fn of(autoscaler: &MetricAutoscaler, min_interval: Duration) -> Result<Self, SpecError> {
         let spec = &autoscaler.spec;
         let metrics: Vec<PreparedMetric> = spec.metrics.iter().map(PreparedMetric::of).collect();
         let look_back = |metric: &Metric| {
@@ -80,7 +80,7 @@ impl Prepared {
 
     /// Whether a query could not be planned for a reason that passes, such as a limit on threads: it is to be prepared
     /// again, for how far it looks back is not known either.
-    pub fn is_unfinished(&self) -> bool {
+    pub(crate) fn is_unfinished(&self) -> bool {
         let mut queries = self.metrics.iter().filter_map(|metric| metric.query.as_ref());
         queries.any(|query| query.plan().is_err_and(PlanError::is_passing))
     }

@@ -26,7 +26,7 @@ const APART: Duration = Duration::from_mins(2);
 
 /// See the module.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     clock: Clock,
     synced: AtomicBool,
     failing: Mutex<Option<Row>>,
@@ -42,7 +42,7 @@ struct Row {
 
 impl Progress {
     /// Of a term that begins now.
-    pub fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         Self {
             clock,
             synced: AtomicBool::default(),
@@ -52,22 +52,22 @@ impl Progress {
     }
 
     /// The first list of autoscalers has arrived.
-    pub fn note_synced(&self) {
+    pub(crate) fn note_synced(&self) {
         self.synced.store(true, Ordering::Relaxed);
     }
 
     /// Whether it has.
-    pub fn is_synced(&self) -> bool {
+    pub(crate) fn is_synced(&self) -> bool {
         self.synced.load(Ordering::Relaxed)
     }
 
     /// The watch of autoscalers has delivered something.
-    pub fn note_watched(&self) {
+    pub(crate) fn note_watched(&self) {
         *lock(&self.failing) = None;
     }
 
     /// The watch of autoscalers has failed once more.
-    pub fn note_watch_failed(&self) {
+    pub(crate) fn note_watch_failed(&self) {
         let last = self.clock.boot();
         let mut failing = lock(&self.failing);
         let first = failing
@@ -77,7 +77,7 @@ impl Progress {
     }
 
     /// Whether autoscalers are seen as they are.
-    pub fn readiness(&self) -> Result<(), String> {
+    pub(crate) fn readiness(&self) -> Result<(), String> {
         if !self.is_synced() {
             return Err("the first list of autoscalers has not arrived".to_owned());
         }
@@ -92,7 +92,7 @@ impl Progress {
     }
 
     /// Whether most evaluations keep up.
-    pub fn health(&self) -> Result<(), String> {
+    pub(crate) fn health(&self) -> Result<(), String> {
         let now = self.clock.boot();
         let paces = lock(&self.paces);
         let overdue = || paces.iter().filter(|(_, pace)| !pace.overdue(now).is_zero());
@@ -109,7 +109,7 @@ impl Progress {
     }
 
     /// One more autoscaler, which must be evaluated for the first time soon.
-    pub fn begin(&self, key: Key) -> Arc<Pace> {
+    pub(crate) fn begin(&self, key: Key) -> Arc<Pace> {
         let pace = Arc::new(Pace {
             latest: AtomicU64::new(milliseconds(self.clock.boot().plus(LEAST))),
         });
@@ -118,20 +118,20 @@ impl Progress {
     }
 
     /// One less.
-    pub fn end(&self, key: &Key) {
+    pub(crate) fn end(&self, key: &Key) {
         lock(&self.paces).remove(key);
     }
 }
 
 /// When one autoscaler must have been evaluated again.
 #[derive(Debug)]
-pub struct Pace {
+pub(crate) struct Pace {
     latest: AtomicU64,
 }
 
 impl Pace {
     /// It is due then.
-    pub fn due(&self, at: BootTime, interval: Duration) {
+    pub(crate) fn due(&self, at: BootTime, interval: Duration) {
         let latest = at.plus(LEAST.max(interval.saturating_mul(INTERVALS)));
         self.latest.store(milliseconds(latest), Ordering::Relaxed);
     }

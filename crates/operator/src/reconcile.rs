@@ -4,10 +4,10 @@
 //! [`observe`](observe::observe) -> `Observed` -> [`decide`](decide::decide) -> `Plan` -> [`act`](act::act) -> `Acted`
 //! -> [`report`](report::report).
 
-pub mod act;
-pub mod decide;
-pub mod observe;
-pub mod report;
+pub(crate) mod act;
+pub(crate) mod decide;
+pub(crate) mod observe;
+pub(crate) mod report;
 
 use crate::context::Context;
 use crate::metrics::EvaluationOutcome;
@@ -20,7 +20,7 @@ const ATTEMPTS: usize = 3;
 
 /// Evaluates once. When the term ends before anything is written, the evaluation is abandoned; what has begun to be
 /// written is finished and reported.
-pub async fn reconcile(context: &Context, subject: &mut Subject, stop: &CancellationToken) -> EvaluationOutcome {
+pub(crate) async fn reconcile(context: &Context, subject: &mut Subject, stop: &CancellationToken) -> EvaluationOutcome {
     for attempt in 1..=ATTEMPTS {
         subject.catch_up();
         let planned = stop.run_until_cancelled(Box::pin(async {

@@ -5,7 +5,7 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 
 /// The API of one kind, in one namespace or all.
-pub fn dynamic(client: &Client, resource: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
+pub(crate) fn dynamic(client: &Client, resource: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
     match namespace {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
         None => Api::all_with(client.clone(), resource),
@@ -13,7 +13,7 @@ pub fn dynamic(client: &Client, resource: &ApiResource, namespace: Option<&str>)
 }
 
 /// Our own API. Untyped, so that an object that this version cannot read is still an object (R23).
-pub fn autoscalers(client: &Client, namespace: Option<&str>) -> Api<DynamicObject> {
+pub(crate) fn autoscalers(client: &Client, namespace: Option<&str>) -> Api<DynamicObject> {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, VERSION, KIND));
     dynamic(client, &resource, namespace)
 }

@@ -29,7 +29,7 @@ const FIRST_LIST: Duration = Duration::from_secs(10);
 
 /// A target, whatever version it is named in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TargetKey {
+pub(crate) struct TargetKey {
     group: String,
     kind: String,
     name: String,
@@ -37,7 +37,7 @@ pub struct TargetKey {
 
 impl TargetKey {
     /// The target that a reference names.
-    pub fn of(reference: &ScaleTargetRef) -> Self {
+    pub(crate) fn of(reference: &ScaleTargetRef) -> Self {
         Self::new(&reference.api_version, &reference.kind, &reference.name)
     }
 
@@ -67,7 +67,7 @@ impl TargetKey {
 
 /// One of our autoscalers that wants to act on a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contender {
+pub(crate) struct Contender {
     /// What it points at.
     pub target: TargetKey,
     /// When it was created.
@@ -78,7 +78,7 @@ pub struct Contender {
 
 impl Contender {
     /// An autoscaler, as one that wants to act on its target.
-    pub fn of(snapshot: &Snapshot, reference: &ScaleTargetRef) -> Self {
+    pub(crate) fn of(snapshot: &Snapshot, reference: &ScaleTargetRef) -> Self {
         Self {
             target: TargetKey::of(reference),
             created: snapshot.created,
@@ -93,7 +93,7 @@ impl Contender {
 
 /// Another writer that has precedence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rival {
+pub(crate) enum Rival {
     /// An HPA.
     HorizontalPodAutoscaler(String),
     /// A KEDA `ScaledObject`.
@@ -104,7 +104,7 @@ pub enum Rival {
 
 impl Rival {
     /// Kind and name, for a message.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Self::HorizontalPodAutoscaler(name) => format!("HorizontalPodAutoscaler {name}"),
             Self::ScaledObject(name) => format!("KEDA ScaledObject {name}"),
@@ -115,7 +115,7 @@ impl Rival {
 
 /// What is known of rivals.
 #[derive(Debug)]
-pub enum Rivalry {
+pub(crate) enum Rivalry {
     /// Nobody else has precedence.
     None,
     /// Somebody has.
@@ -131,7 +131,7 @@ pub enum Rivalry {
 
 /// All writers that are known.
 #[derive(Debug)]
-pub struct Rivals {
+pub(crate) struct Rivals {
     horizontal_pod_autoscalers: Mirror<TargetKey>,
     scaled_objects: Mirror<TargetKey>,
     ours: Mirror<Contender>,
@@ -139,7 +139,7 @@ pub struct Rivals {
 
 impl Rivals {
     /// Watches HPAs, and `ScaledObject`s as soon as the API server serves them, until `stop`.
-    pub fn watch(client: &Client, gate: &Gate, namespace: Option<&str>, stop: &CancellationToken) -> Arc<Self> {
+    pub(crate) fn watch(client: &Client, gate: &Gate, namespace: Option<&str>, stop: &CancellationToken) -> Arc<Self> {
         let rivals = Arc::new(Self {
             horizontal_pod_autoscalers: Mirror::new(TargetKey::in_spec),
             scaled_objects: Mirror::new(TargetKey::in_spec),
@@ -185,23 +185,23 @@ impl Rivals {
     }
 
     /// One of ours wants to act.
-    pub fn enter(&self, namespace: &str, name: &str, contender: Contender) {
+    pub(crate) fn enter(&self, namespace: &str, name: &str, contender: Contender) {
         self.ours.put(namespace, name, contender);
     }
 
     /// It no longer does.
-    pub fn leave(&self, namespace: &str, name: &str) {
+    pub(crate) fn leave(&self, namespace: &str, name: &str) {
         self.ours.remove(namespace, name);
     }
 
     /// All of ours that there were at the beginning have entered.
-    pub fn complete(&self) {
+    pub(crate) fn complete(&self) {
         self.ours.complete();
     }
 
     /// Who has precedence over `me` on the target. Nobody is said to have it before all rivals are known: right after a
     /// start an autoscaler may be evaluated before the list has come to the one that is older.
-    pub async fn of(&self, namespace: &str, me: &Contender) -> Rivalry {
+    pub(crate) async fn of(&self, namespace: &str, me: &Contender) -> Rivalry {
         let settled = [
             (
                 self.ours.settled(FIRST_LIST).await,

@@ -56,7 +56,7 @@ pub enum RunError {
 
 /// What lasts as long as the process, for whoever leads.
 #[derive(Clone)]
-pub struct Process {
+pub(crate) struct Process {
     /// Flags.
     pub args: Arc<Args>,
     /// For everything but the lease.
@@ -86,14 +86,14 @@ impl std::fmt::Debug for Process {
 
 /// How a term's work came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stopped {
+pub(crate) struct Stopped {
     /// Every write has had its answer, so the next leader need not wait.
     pub flushed: bool,
 }
 
 /// Runs until SIGTERM or SIGINT. In each term `lead` does the work of the leader until its token is cancelled; when the
 /// lease is lost, it is dropped.
-pub async fn run<Lead, Leading>(args: Args, lead: Lead) -> Result<(), RunError>
+pub(crate) async fn run<Lead, Leading>(args: Args, lead: Lead) -> Result<(), RunError>
 where
     Lead: Fn(Process, Term, CancellationToken) -> Leading,
     Leading: Future<Output = Stopped>,

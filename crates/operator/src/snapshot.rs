@@ -8,7 +8,7 @@ use kube::core::DynamicObject;
 
 /// One version of an autoscaler, as the watch delivered it.
 #[derive(Debug)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// Namespace.
     pub namespace: String,
     /// Name.
@@ -28,16 +28,16 @@ pub struct Snapshot {
 }
 
 /// Namespace and name.
-pub type Key = (String, String);
+pub(crate) type Key = (String, String);
 
 impl Snapshot {
     /// By which it is known among the present ones.
-    pub fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> Key {
         (self.namespace.clone(), self.name.clone())
     }
 
     /// Parses an object leniently. None for an object without identity, which no API server sends.
-    pub fn of(object: &DynamicObject) -> Option<Self> {
+    pub(crate) fn of(object: &DynamicObject) -> Option<Self> {
         let metadata = &object.metadata;
         Some(Self {
             namespace: metadata.namespace.clone()?,
@@ -52,12 +52,12 @@ impl Snapshot {
     }
 
     /// The autoscaler, if its spec could be read.
-    pub fn autoscaler(&self) -> Option<&MetricAutoscaler> {
+    pub(crate) fn autoscaler(&self) -> Option<&MetricAutoscaler> {
         self.parsed.as_ref().ok().map(|parsed| &parsed.autoscaler)
     }
 
     /// What the status says.
-    pub fn status(&self) -> Option<&MetricAutoscalerStatus> {
+    pub(crate) fn status(&self) -> Option<&MetricAutoscalerStatus> {
         self.autoscaler()?.status.as_ref()
     }
 }

@@ -8,7 +8,7 @@ use crate::args::Args;
 use crate::metrics::Metrics;
 
 /// The source of metrics, set up once for the process; none if no URL is given.
-pub fn connect(args: &Args, metrics: &Metrics) -> Result<Option<Arc<Prometheus>>, SourceError> {
+pub(crate) fn connect(args: &Args, metrics: &Metrics) -> Result<Option<Arc<Prometheus>>, SourceError> {
     let observer = Arc::new(metrics.clone());
     let prometheus = config(args)
         .map(|config| Prometheus::observed(config, observer))

@@ -20,7 +20,7 @@ use crate::written::Written;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Subject {
+pub(crate) struct Subject {
     /// Its newest version.
     pub snapshot: Arc<Snapshot>,
     /// What is prepared of its spec.
@@ -49,7 +49,7 @@ pub struct Subject {
 
 impl Subject {
     /// Takes an autoscaler up: at its creation, or at the start of a term with what its status remembers.
-    pub fn resume(
+    pub(crate) fn resume(
         mut newest: watch::Receiver<Arc<Snapshot>>,
         min_interval: Duration,
         continuity: Continuity,
@@ -100,7 +100,7 @@ impl Subject {
     ///
     /// It does not go backwards. Where it would have to by more than that, the API server's clock was set back, and what
     /// was stamped before cannot be trusted any more than what a leader with a wrong clock leaves behind (ADR 6).
-    pub fn now(&mut self, clock: &Clock) -> Timestamp {
+    pub(crate) fn now(&mut self, clock: &Clock) -> Timestamp {
         let allowed = skew_allowed(&self.prepared);
         self.correction.follow(clock.skew(), allowed);
         let now = self.correction.apply(clock.now());
@@ -117,7 +117,7 @@ impl Subject {
 
     /// Waits for a newer version that asks for an evaluation: our own writes of status do not. None if the autoscaler
     /// is gone.
-    pub async fn edited(&mut self) -> Option<()> {
+    pub(crate) async fn edited(&mut self) -> Option<()> {
         loop {
             self.newest.changed().await.ok()?;
             if self.catch_up() {
@@ -127,12 +127,12 @@ impl Subject {
     }
 
     /// Whether the spec was edited since it was last taken up: what is decided now would be on the old one.
-    pub fn is_outdated(&self) -> bool {
+    pub(crate) fn is_outdated(&self) -> bool {
         self.newest.borrow().generation != self.snapshot.generation
     }
 
     /// Takes the newest version up. Returns whether it asks for an evaluation.
-    pub fn catch_up(&mut self) -> bool {
+    pub(crate) fn catch_up(&mut self) -> bool {
         let snapshot = self.newest.borrow_and_update().clone();
         let changed = self.gone
             || snapshot.generation != self.snapshot.generation
@@ -151,7 +151,7 @@ impl Subject {
     }
 
     /// Memory belongs to one target: another UID under the same name starts afresh.
-    pub fn belongs_to(&mut self, uid: &str) {
+    pub(crate) fn belongs_to(&mut self, uid: &str) {
         if self.target_uid.as_deref() != Some(uid) {
             if self.target_uid.is_some() {
                 self.history = History::default();
@@ -162,7 +162,7 @@ impl Subject {
 
     /// Somebody else wrote the status, which is what we remember by. What we hold is the best there is, but it may not be
     /// all (R16).
-    pub fn distrust_memory(&mut self, present: &Snapshot) {
+    pub(crate) fn distrust_memory(&mut self, present: &Snapshot) {
         self.remember_anew(Continuity::Broken, self.latest);
         self.written.status = present.status().cloned().unwrap_or_default();
     }
@@ -179,13 +179,13 @@ impl Subject {
     }
 
     /// How often it is evaluated.
-    pub fn interval(&self) -> Duration {
+    pub(crate) fn interval(&self) -> Duration {
         const UNUSABLE: Duration = Duration::from_mins(1);
         self.prepared.as_ref().map_or(UNUSABLE, |prepared| prepared.interval)
     }
 
     /// What may be done.
-    pub fn mode(&self, most: MaxMode) -> EffectiveMode {
+    pub(crate) fn mode(&self, most: MaxMode) -> EffectiveMode {
         let mode = self
             .snapshot
             .autoscaler()

@@ -18,10 +18,10 @@ use kube::core::GroupVersionKind;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-pub use kind::{Kind, KindError};
-pub use right::MissingRight;
-pub use scale::{ScaleOutcome, write_scale};
-pub use view::{FIELD_MANAGER, Shape, TargetView, deadline_of};
+pub(crate) use kind::{Kind, KindError};
+pub(crate) use right::MissingRight;
+pub(crate) use scale::{ScaleOutcome, write_scale};
+pub(crate) use view::{FIELD_MANAGER, Shape, TargetView, deadline_of};
 
 use crate::clock::{BootTime, Clock};
 use crate::gate::{CallError, Gate};
@@ -37,7 +37,7 @@ const DISCOVERIES: usize = 2;
 
 /// Why a target cannot be scaled.
 #[derive(Debug, thiserror::Error)]
-pub enum TargetError {
+pub(crate) enum TargetError {
     /// There is no such object.
     #[error("{kind} {name} does not exist")]
     NotFound {
@@ -99,7 +99,7 @@ pub enum TargetError {
 }
 
 /// All kinds that some autoscaler points at.
-pub struct Targets {
+pub(crate) struct Targets {
     client: Client,
     gate: Gate,
     discovery: Gate,
@@ -150,7 +150,13 @@ impl fmt::Debug for Targets {
 
 impl Targets {
     /// No kinds yet; each is discovered when an autoscaler first points at it.
-    pub fn new(client: Client, gate: Gate, clock: Clock, namespace: Option<String>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        gate: Gate,
+        clock: Clock,
+        namespace: Option<String>,
+        stop: CancellationToken,
+    ) -> Self {
         Self {
             client,
             discovery: gate.with_own_places(DISCOVERIES),
@@ -208,7 +214,7 @@ impl Targets {
     }
 
     /// The object as the watch last saw it.
-    pub async fn watched(&self, reference: &ScaleTargetRef, namespace: &str) -> Result<TargetView, TargetError> {
+    pub(crate) async fn watched(&self, reference: &ScaleTargetRef, namespace: &str) -> Result<TargetView, TargetError> {
         let kind = self.kind(reference).await?;
         let Some(view) = kind.views.get(namespace, &reference.name) else {
             return Err(not_found(reference));
@@ -221,7 +227,7 @@ impl Targets {
     }
 
     /// The object as it is now, in one consistent answer (R20).
-    pub async fn live(&self, reference: &ScaleTargetRef, namespace: &str) -> Result<TargetView, TargetError> {
+    pub(crate) async fn live(&self, reference: &ScaleTargetRef, namespace: &str) -> Result<TargetView, TargetError> {
         let kind = self.kind(reference).await?;
         self.read(&kind, reference, namespace).await
     }
@@ -234,7 +240,7 @@ impl Targets {
     }
 
     /// Writes the count, if the object is still the one decided on.
-    pub async fn scale(
+    pub(crate) async fn scale(
         &self,
         reference: &ScaleTargetRef,
         namespace: &str,

@@ -15,7 +15,7 @@ use crate::run::{Process, Stopped};
 use crate::target::Targets;
 
 /// Leads until `stop`. Dropping the future ends everything as well.
-pub async fn lead(process: Process, term: Term, stop: CancellationToken) -> Stopped {
+pub(crate) async fn lead(process: Process, term: Term, stop: CancellationToken) -> Stopped {
     // Watches run in tasks of their own; the guard ends them however this future ends.
     let watches = CancellationToken::new();
     let _end_watches = watches.clone().drop_guard();

@@ -24,7 +24,7 @@ use crate::subject::Subject;
 const LONGEST_QUARANTINE: Duration = Duration::from_mins(5);
 
 /// See the module. Returns whether the last status was accepted.
-pub async fn run(context: Context, subject: Subject, pace: Arc<Pace>, stop: CancellationToken) -> bool {
+pub(crate) async fn run(context: Context, subject: Subject, pace: Arc<Pace>, stop: CancellationToken) -> bool {
     let name = ObjectName {
         namespace: subject.snapshot.namespace.clone(),
         name: subject.snapshot.name.clone(),

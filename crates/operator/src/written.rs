@@ -11,7 +11,7 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// See the module.
 #[derive(Debug)]
-pub struct Written {
+pub(crate) struct Written {
     /// The status that the API server last accepted.
     pub status: MetricAutoscalerStatus,
     /// The version of the object that it was accepted at.
@@ -25,7 +25,7 @@ pub struct Written {
 
 /// Why a status was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setback {
+pub(crate) enum Setback {
     /// It was not stored, and the next one may well be: the version was old, or the lease in doubt.
     Missed,
     /// Nobody knows whether it was stored.
@@ -36,7 +36,7 @@ pub enum Setback {
 
 impl Written {
     /// What a watch delivered. Something is owed if more is known of it than it says.
-    pub fn found(status: MetricAutoscalerStatus, resource_version: String, owed: bool) -> Self {
+    pub(crate) fn found(status: MetricAutoscalerStatus, resource_version: String, owed: bool) -> Self {
         Self {
             status,
             resource_version,
@@ -48,35 +48,35 @@ impl Written {
     }
 
     /// Everything that was to be written has been accepted.
-    pub fn is_flushed(&self) -> bool {
+    pub(crate) fn is_flushed(&self) -> bool {
         !self.owed
     }
 
     /// Whether to write now: there is news, or the last attempt came to nothing. A status whose answer was lost may
     /// have been stored, so what equals the last one that was accepted may still be news to the API server.
-    pub fn is_due(&self, news: bool, now: BootTime) -> bool {
+    pub(crate) fn is_due(&self, news: bool, now: BootTime) -> bool {
         (news || self.owed) && now >= self.not_before
     }
 
     /// Whether a history found on the API server is one that we wrote, or may have written.
-    pub fn is_ours(&self, history: Option<&String>) -> bool {
+    pub(crate) fn is_ours(&self, history: Option<&String>) -> bool {
         let ours = [None, self.status.history.as_ref(), self.unanswered.as_ref()];
         ours.contains(&history)
     }
 
     /// The API server holds it.
-    pub fn accept(&mut self, status: MetricAutoscalerStatus, resource_version: String) {
+    pub(crate) fn accept(&mut self, status: MetricAutoscalerStatus, resource_version: String) {
         *self = Self::found(status, resource_version, false);
     }
 
     /// There is more to be written than what was accepted.
-    pub fn owe(&mut self) {
+    pub(crate) fn owe(&mut self) {
         self.owed = true;
     }
 
     /// A status with this history was not accepted. What is refused is tried again after pauses that double, but never
     /// exceed the time that the trouble has lasted by much; everything else at the next evaluation.
-    pub fn set_back(&mut self, setback: Setback, history: Option<&String>, interval: Duration, now: BootTime) {
+    pub(crate) fn set_back(&mut self, setback: Setback, history: Option<&String>, interval: Duration, now: BootTime) {
         self.owed = true;
         match setback {
             Setback::Missed => {}

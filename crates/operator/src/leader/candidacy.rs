@@ -15,7 +15,7 @@ use crate::clock::BootTime;
 
 /// What the new leader knows of the time before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Handover {
+pub(crate) enum Handover {
     /// The previous leader gave the lease up after it had finished.
     Released {
         /// When, by its clock.

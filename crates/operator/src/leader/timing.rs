@@ -40,7 +40,7 @@ pub struct TimingError {
 
 /// The durations of one lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timing {
+pub(crate) struct Timing {
     seconds: i32,
     lease: Duration,
     longest_write: Duration,
@@ -51,7 +51,7 @@ impl Timing {
     ///
     /// Writes may start for at least half of it, or a single renewal that is late would end the term:
     /// write + lease/15 <= lease/2, so lease >= write x 30/13.
-    pub fn new(lease: Duration, longest_write: Duration) -> Result<Self, TimingError> {
+    pub(crate) fn new(lease: Duration, longest_write: Duration) -> Result<Self, TimingError> {
         let lease = whole_seconds(lease);
         let shortest = whole_seconds(longest_write * 30 / 13).max(Duration::from_secs(1));
         let seconds = i32::try_from(lease.as_secs()).ok().filter(|_| lease >= shortest);
@@ -68,28 +68,28 @@ impl Timing {
     }
 
     /// How long nobody else may take the lease after a renewal.
-    pub fn lease(&self) -> Duration {
+    pub(crate) fn lease(&self) -> Duration {
         self.lease
     }
 
     /// The same, as it is written in the lease.
-    pub fn lease_seconds(&self) -> i32 {
+    pub(crate) fn lease_seconds(&self) -> i32 {
         self.seconds
     }
 
     /// From the sending of a renewal that succeeded to the next.
-    pub fn renew_after(&self) -> Duration {
+    pub(crate) fn renew_after(&self) -> Duration {
         self.lease / RENEWALS_PER_LEASE
     }
 
     /// Between two attempts.
-    pub fn retry_after(&self) -> Duration {
+    pub(crate) fn retry_after(&self) -> Duration {
         self.lease / RETRIES_PER_LEASE
     }
 
     /// The longest time for one request about the lease. No longer than the margin, so that no answer is accepted after
     /// the moment at which another replica could have taken over.
-    pub fn request_deadline(&self) -> Duration {
+    pub(crate) fn request_deadline(&self) -> Duration {
         (self.lease / REQUESTS_PER_LEASE).min(self.margin())
     }
 
@@ -97,7 +97,7 @@ impl Timing {
     ///
     /// Whoever takes over has watched the lease unchanged for its whole duration, and cannot have seen the renewal
     /// before it was sent: at `sent + lease`, a write started at the last moment is over.
-    pub fn fence_until(&self, sent: BootTime) -> BootTime {
+    pub(crate) fn fence_until(&self, sent: BootTime) -> BootTime {
         sent.plus(self.lease.saturating_sub(self.margin()))
     }
 

@@ -5,7 +5,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 
 /// How one evaluation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EvaluationOutcome {
+pub(crate) enum EvaluationOutcome {
     /// The size was changed.
     Changed,
     /// The size was left as it is.
@@ -44,7 +44,7 @@ impl EvaluationOutcome {
 
 /// What became of a change of size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ScaleWriteOutcome {
+pub(crate) enum ScaleWriteOutcome {
     /// The target has the new size.
     Written,
     /// The target was no longer what was decided on.
@@ -67,7 +67,7 @@ impl ScaleWriteOutcome {
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventOutcome {
+pub(crate) enum EventOutcome {
     /// It was created.
     Sent,
     /// Its object has had too many.

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 
 /// Which autoscaler.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectName {
+pub(crate) struct ObjectName {
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -26,7 +26,7 @@ pub struct ObjectName {
 
 /// What one autoscaler shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Gauges {
+pub(crate) struct Gauges {
     /// The count found, if the target was read.
     pub current: Option<Replicas>,
     /// The count wanted, if there is a decision.

@@ -13,7 +13,7 @@ use crate::target::{ScaleOutcome, TargetError};
 
 /// What was done.
 #[derive(Debug)]
-pub enum Acted {
+pub(crate) enum Acted {
     /// A decision was made.
     Decided {
         /// The decision.
@@ -27,7 +27,7 @@ pub enum Acted {
 
 /// What came of a decision.
 #[derive(Debug)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// Nothing was to be done, or we merely report.
     Held,
     /// The size was written.
@@ -45,7 +45,7 @@ pub enum Effect {
 
 impl Acted {
     /// The time of the evaluation.
-    pub fn at(&self) -> Timestamp {
+    pub(crate) fn at(&self) -> Timestamp {
         match self {
             Self::Decided { decided, .. } => decided.seen.now,
             Self::Blocked(blocked) => blocked.now,
@@ -53,7 +53,7 @@ impl Acted {
     }
 
     /// The decision, if there is one.
-    pub fn decided(&self) -> Option<&Decided> {
+    pub(crate) fn decided(&self) -> Option<&Decided> {
         match self {
             Self::Decided { decided, .. } => Some(decided),
             Self::Blocked(_) => None,
@@ -62,7 +62,7 @@ impl Acted {
 }
 
 /// Carries the plan out.
-pub async fn act(context: &Context, subject: &mut Subject, plan: Plan) -> Acted {
+pub(crate) async fn act(context: &Context, subject: &mut Subject, plan: Plan) -> Acted {
     let decided = match plan {
         Plan::Follow(decided) => decided,
         Plan::Blocked(blocked) => return Acted::Blocked(blocked),

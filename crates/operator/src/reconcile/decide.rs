@@ -15,7 +15,7 @@ use crate::target::Shape;
 
 /// What is to be done.
 #[derive(Debug)]
-pub enum Plan {
+pub(crate) enum Plan {
     /// Carry out a decision, which may be to hold.
     Follow(Box<Decided>),
     /// Nothing can be decided.
@@ -24,7 +24,7 @@ pub enum Plan {
 
 /// A decision with what it was made of.
 #[derive(Debug)]
-pub struct Decided {
+pub(crate) struct Decided {
     /// The decision.
     pub decision: Decision,
     /// What was observed.
@@ -32,7 +32,7 @@ pub struct Decided {
 }
 
 /// Decides.
-pub async fn decide(context: &Context, subject: &mut Subject, observed: Observed) -> Plan {
+pub(crate) async fn decide(context: &Context, subject: &mut Subject, observed: Observed) -> Plan {
     let mut seen = match observed {
         Observed::Seen(seen) => seen,
         Observed::Blocked(blocked) => {

@@ -22,7 +22,7 @@ use sole_writer::sole_writer;
 
 /// What was found.
 #[derive(Debug)]
-pub enum Observed {
+pub(crate) enum Observed {
     /// Everything that a decision needs.
     Seen(Box<Seen>),
     /// Something that stands in the way of any decision.
@@ -31,7 +31,7 @@ pub enum Observed {
 
 /// Everything that a decision needs.
 #[derive(Debug)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// For the core.
     pub observation: Observation,
     /// The target as found.
@@ -50,7 +50,7 @@ pub struct Seen {
 
 /// Why nothing can be decided.
 #[derive(Debug, Clone)]
-pub struct Blocked {
+pub(crate) struct Blocked {
     /// A reason of the table.
     pub reason: &'static str,
     /// With names and numbers.
@@ -62,7 +62,7 @@ pub struct Blocked {
 }
 
 /// Observes.
-pub async fn observe(context: &Context, subject: &mut Subject) -> Observed {
+pub(crate) async fn observe(context: &Context, subject: &mut Subject) -> Observed {
     let now = subject.now(&context.clock);
     match seen(context, subject, now).await {
         Ok(seen) => Observed::Seen(Box::new(seen)),

@@ -1,6 +1,6 @@
 //! Step 4: what was done becomes status, events, metrics and one line of log.
 
-pub mod status;
+pub(crate) mod status;
 mod write;
 
 use autoscaler_api::MetricAutoscalerStatus;
@@ -16,7 +16,7 @@ use status::ConditionChange;
 use write::Unsaid;
 
 /// Reports.
-pub async fn report(context: &Context, subject: &mut Subject, acted: Acted) -> EvaluationOutcome {
+pub(crate) async fn report(context: &Context, subject: &mut Subject, acted: Acted) -> EvaluationOutcome {
     let now = acted.at();
     let next = status::after(subject, &acted, now);
     let changes = news(subject, &next);

@@ -19,7 +19,7 @@ const FIRST_LIST: Duration = Duration::from_secs(10);
 
 /// Why a kind cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KindError {
+pub(crate) enum KindError {
     /// Not served.
     Unknown {
         /// As given.
@@ -63,7 +63,7 @@ impl From<KindError> for TargetError {
 
 /// A kind under watch.
 #[derive(Debug)]
-pub struct Kind {
+pub(crate) struct Kind {
     pub(super) resource: ApiResource,
     pub(super) shape: Shape,
     pub(super) views: Mirror<TargetView>,
@@ -71,7 +71,7 @@ pub struct Kind {
 
 impl Kind {
     /// Asks the API server for the kind: one request.
-    pub async fn discover(client: &Client, gate: &Gate, wanted: &GroupVersionKind) -> Result<Self, KindError> {
+    pub(crate) async fn discover(client: &Client, gate: &Gate, wanted: &GroupVersionKind) -> Result<Self, KindError> {
         let (api_version, kind) = (wanted.api_version(), wanted.kind.clone());
         match gate
             .read("discover the target's kind", discovery::pinned_kind(client, wanted))
@@ -105,7 +105,7 @@ impl Kind {
     }
 
     /// Watches the kind until `stop`, keeping views.
-    pub fn watch(self: Arc<Self>, client: &Client, namespace: Option<&str>, stop: CancellationToken) {
+    pub(crate) fn watch(self: Arc<Self>, client: &Client, namespace: Option<&str>, stop: CancellationToken) {
         let api = dynamic(client, &self.resource, namespace);
         tokio::spawn(async move {
             stop.run_until_cancelled(self.views.follow(&self.resource.plural, api))

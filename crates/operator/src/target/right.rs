@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// A right to a resource, told in the API server's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MissingRight {
+pub(crate) struct MissingRight {
     verb: &'static str,
     group: String,
     plural: String,

@@ -14,7 +14,7 @@ use crate::resources::dynamic;
 
 /// What became of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ScaleOutcome {
+pub(crate) enum ScaleOutcome {
     /// The count is what was asked for.
     Written {
         /// The version of the object after it.
@@ -77,7 +77,7 @@ pub(super) async fn read_live(
 ///
 /// Built-in kinds: JSON patch with tests, no resourceVersion, which every pod that turns Ready bumps. Custom resources:
 /// the UID is not enforced in a patch of the scale, so the resourceVersion guards it.
-pub async fn write_scale(
+pub(crate) async fn write_scale(
     client: &Client,
     gate: &Gate,
     kind: &Kind,

@@ -7,7 +7,7 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 /// Our name among the managers of a field.
-pub const FIELD_MANAGER: &str = "metric-autoscaler";
+pub(crate) const FIELD_MANAGER: &str = "metric-autoscaler";
 
 /// `progressDeadlineSeconds` of a Deployment that gives none, and what stands in for it on a StatefulSet.
 const PROGRESS_DEADLINE: SignedDuration = SignedDuration::from_secs(600);
@@ -18,7 +18,7 @@ const LONGEST_DEADLINE: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a target looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TargetView {
+pub(crate) struct TargetView {
     /// Which facts its kind offers.
     pub shape: Shape,
     /// Identity: a recreated object is another one.
@@ -43,7 +43,7 @@ pub struct TargetView {
 
 /// An owner with `controller: true`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
+pub(crate) struct Owner {
     /// Its kind.
     pub kind: String,
     /// Its name.
@@ -52,7 +52,7 @@ pub struct Owner {
 
 /// Which facts a kind offers beyond its scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// `apps` Deployment.
     Deployment,
     /// `apps` StatefulSet.
@@ -65,7 +65,7 @@ pub enum Shape {
 
 impl Shape {
     /// The shape of a kind.
-    pub fn of(group: &str, kind: &str) -> Self {
+    pub(crate) fn of(group: &str, kind: &str) -> Self {
         match (group, kind) {
             ("apps", "Deployment") => Self::Deployment,
             ("apps", "StatefulSet") => Self::StatefulSet,
@@ -79,7 +79,7 @@ impl TargetView {
     /// Whether these facts are to take the place of others: those of an older version, or of the same one without a count.
     ///
     /// Versions are compared as numbers (KEP-5504); where a server has others, whoever asked last is believed.
-    pub fn supersedes(&self, known: &Self) -> bool {
+    pub(crate) fn supersedes(&self, known: &Self) -> bool {
         let number = |view: &Self| view.resource_version.parse::<u128>().ok();
         match (number(self), number(known)) {
             (Some(ours), Some(theirs)) => ours > theirs || (ours == theirs && known.replicas.is_none()),
@@ -88,7 +88,7 @@ impl TargetView {
     }
 
     /// The facts of an object. None if it has no UID, which no object of an API server lacks.
-    pub fn of(object: &DynamicObject, shape: Shape) -> Option<Self> {
+    pub(crate) fn of(object: &DynamicObject, shape: Shape) -> Option<Self> {
         let metadata = &object.metadata;
         let managers = metadata.managed_fields.as_deref().unwrap_or_default();
         let owner = metadata
@@ -194,7 +194,7 @@ fn progressing(data: &Value) -> Option<&Value> {
 }
 
 /// Without a progress deadline a rollout counts for as long as the default one, from when we first saw it.
-pub fn deadline_of(rollout: Rollout, first_seen: Timestamp) -> Rollout {
+pub(crate) fn deadline_of(rollout: Rollout, first_seen: Timestamp) -> Rollout {
     match rollout {
         Rollout::Updating {
             updated,

@@ -11,8 +11,8 @@ use autoscaler_core::{Reading, TargetKind, explain};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-pub use conditions::ConditionChange;
-pub use material::is_material;
+pub(crate) use conditions::ConditionChange;
+pub(crate) use material::is_material;
 
 use crate::prepared::EffectiveMode;
 use crate::reconcile::act::{Acted, Effect};
@@ -21,7 +21,7 @@ use crate::reconcile::observe::{Blocked, Seen};
 use crate::subject::Subject;
 
 /// The status after an evaluation.
-pub fn after(subject: &Subject, acted: &Acted, now: Timestamp) -> MetricAutoscalerStatus {
+pub(crate) fn after(subject: &Subject, acted: &Acted, now: Timestamp) -> MetricAutoscalerStatus {
     let mut status = match acted {
         Acted::Blocked(blocked) => blocked_status(subject, blocked),
         Acted::Decided { decided, effect } => decided_status(subject, decided, effect),
@@ -73,7 +73,7 @@ fn blocked_status(subject: &Subject, blocked: &Blocked) -> MetricAutoscalerStatu
 }
 
 /// The one sentence, with what is particular to this installation.
-pub fn summary(decided: &Decided) -> String {
+pub(crate) fn summary(decided: &Decided) -> String {
     let mut text = match decided.seen.mode {
         EffectiveMode::DryRun => explain::dry_run(&decided.decision),
         EffectiveMode::Active | EffectiveMode::Paused => explain::summary(&decided.decision),

@@ -16,7 +16,7 @@ use crate::target::TargetError;
 
 /// A condition that has another status or reason than before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConditionChange {
+pub(crate) struct ConditionChange {
     /// Its type.
     pub condition: ConditionType,
     /// The reason now.
@@ -31,7 +31,7 @@ pub struct ConditionChange {
 
 impl ConditionChange {
     /// The conditions that differ in status or reason.
-    pub fn between(before: &[Condition], after: &[Condition]) -> Vec<Self> {
+    pub(crate) fn between(before: &[Condition], after: &[Condition]) -> Vec<Self> {
         let changed = |condition: &&Condition| {
             !before.iter().any(|old| {
                 old.type_ == condition.type_ && old.status == condition.status && old.reason == condition.reason

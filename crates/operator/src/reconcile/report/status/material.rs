@@ -13,7 +13,7 @@ const VALUE_AGE: SignedDuration = SignedDuration::from_secs(60);
 const TENTHS: i128 = 1;
 
 /// Whether `next` says something that `written` does not.
-pub fn is_material(written: &MetricAutoscalerStatus, next: &MetricAutoscalerStatus, now: Timestamp) -> bool {
+pub(crate) fn is_material(written: &MetricAutoscalerStatus, next: &MetricAutoscalerStatus, now: Timestamp) -> bool {
     written.observed_generation != next.observed_generation
         || written.current_replicas != next.current_replicas
         || written.desired_replicas != next.desired_replicas
