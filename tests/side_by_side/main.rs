@@ -15,6 +15,8 @@
 //! right.
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
 
+#[expect(dead_code, unused_imports, reason = "the apiserver suite uses the rest")]
+mod apiserver;
 mod case;
 mod difference;
 mod keeper;
@@ -24,12 +26,14 @@ mod record;
 mod replay;
 mod series;
 mod stage;
+mod twins;
 mod verdict;
 
 use std::time::Duration;
 
 use autoscaler_testkit::wait::eventually;
 
+use crate::apiserver::{operator, shared, world};
 use crate::case::Case;
 use crate::keeper::Keeper;
 use crate::random::Random;
@@ -45,9 +49,23 @@ const CHANGES: usize = 30;
 /// Ten times what it takes on an idle machine.
 const EXPERIMENT: Duration = Duration::from_mins(15);
 
+fn seed() -> u64 {
+    std::env::var(SEED).map_or(1, |seed| seed.parse().expect("the seed is a number"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twins_come_to_the_same_sizes() {
+    let (compared, apart) = Box::pin(twins::run(seed())).await;
+    println!(
+        "{compared} sizes at the end of steady phases compared, {} apart",
+        apart.len()
+    );
+    assert_eq!(apart, Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_difference_from_the_hpa_is_a_rule_of_ours() {
-    let seed = std::env::var(SEED).map_or(1, |seed| seed.parse().expect("the seed is a number"));
+    let seed = seed();
     println!("seed {seed} ({SEED} sets it)");
     let mut random = Random::new(seed);
     let cases: Vec<Case> = (0..CASES).map(|index| Case::draw(&mut random, index)).collect();
