@@ -121,7 +121,7 @@ async fn a_killed_leader_is_followed_after_its_lease() {
 }
 
 #[tokio::test]
-async fn d1_a_leader_stopped_past_its_lease_stands_by_when_it_resumes() {
+async fn a_leader_stopped_past_its_lease_stands_by_when_it_resumes() {
     let world = World::new("leader").await;
     world.set_load(200.0).await;
     world.workload("Deployment", "web", 2).await;
@@ -185,7 +185,7 @@ async fn a_standby_told_to_end_leaves_the_lease_alone() {
 #[case::erased(Some(json!({"holderIdentity": ""})))]
 #[case::shortened(Some(json!({"leaseDurationSeconds": 1})))]
 #[tokio::test]
-async fn d3_a_leader_repairs_a_lease_that_a_person_has_damaged(#[case] edit: Option<serde_json::Value>) {
+async fn a_leader_repairs_a_lease_that_a_person_has_damaged(#[case] edit: Option<serde_json::Value>) {
     let world = World::new("leader").await;
     let (leader, standby) = world.two(&["--lease-duration=60"]).await;
     let before = world.wait_holder("a").await;
@@ -213,7 +213,7 @@ async fn d3_a_leader_repairs_a_lease_that_a_person_has_damaged(#[case] edit: Opt
 }
 
 #[tokio::test]
-async fn d3_a_lease_that_names_a_stranger_has_no_leader_until_it_expires() {
+async fn a_lease_that_names_a_stranger_has_no_leader_until_it_expires() {
     let world = World::new("leader").await;
     let (leader, standby) = world.two(&[]).await;
     world.wait_holder("a").await;
@@ -246,7 +246,7 @@ enum Failure {
 #[case(Failure::Cut)]
 #[case(Failure::Silent)]
 #[tokio::test]
-async fn d2_a_leader_cut_off_from_the_api_server_stops_before_another_can_start(#[case] failure: Failure) {
+async fn a_leader_cut_off_from_the_api_server_stops_before_another_can_start(#[case] failure: Failure) {
     let world = World::new("leader").await;
     world.set_load(200.0).await;
     world.workload("Deployment", "web", 2).await;

@@ -32,7 +32,7 @@ async fn about_to_grow(world: &World) -> (Operator, Gate) {
 }
 
 #[tokio::test]
-async fn a_count_set_by_hand_between_reading_and_writing_stays() {
+async fn r20_a_count_set_by_hand_between_reading_and_writing_stays() {
     let world = World::new("between").await;
     let mark = world.mark();
     let (operator, gate) = about_to_grow(&world).await;

@@ -49,7 +49,7 @@ async fn answers(door: &Door, mark: Mark) -> Vec<u16> {
 #[case("StatefulSet", 422)]
 #[case("Broker", 409)]
 #[tokio::test]
-async fn a_count_set_by_hand_is_not_overwritten(#[case] kind: &str, #[case] refused: u16) {
+async fn r20_a_count_set_by_hand_is_not_overwritten(#[case] kind: &str, #[case] refused: u16) {
     let (door, _operator, mark) = write_on_its_way(kind).await;
     let world = &door.world;
     world.scale_by_hand(kind, "web", 8).await;
@@ -69,7 +69,7 @@ async fn a_count_set_by_hand_is_not_overwritten(#[case] kind: &str, #[case] refu
 #[case("Deployment", 422)]
 #[case("Broker", 409)]
 #[tokio::test]
-async fn a_target_created_again_is_decided_on_afresh(#[case] kind: &str, #[case] refused: u16) {
+async fn r20_a_target_created_again_is_decided_on_afresh(#[case] kind: &str, #[case] refused: u16) {
     let (door, _operator, mark) = write_on_its_way(kind).await;
     let world = &door.world;
     let before = world.api(kind).get("web").await.unwrap().metadata.uid;
@@ -97,7 +97,7 @@ async fn a_target_created_again_is_decided_on_afresh(#[case] kind: &str, #[case]
 #[case("StatefulSet", &[200])]
 #[case::whose_uid_the_server_does_not_check("Broker", &[409, 200])]
 #[tokio::test]
-async fn whoever_writes_something_else_does_not_stop_it(#[case] kind: &str, #[case] expected: &[u16]) {
+async fn r20_whoever_writes_something_else_does_not_stop_it(#[case] kind: &str, #[case] expected: &[u16]) {
     let (door, _operator, mark) = write_on_its_way(kind).await;
     let world = &door.world;
     for number in 0..3 {

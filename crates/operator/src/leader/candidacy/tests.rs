@@ -113,7 +113,7 @@ fn the_lease_is_taken_at_once_only_on_proof(#[case] sights: &[Option<Lease>], #[
 #[case::erased_and_then_replaced(&[Some(erased(1)), Some(never_held(2))], Verdict::After(30))]
 #[case::deleted_and_new(&[Some(named(1, "a", 30)), None, Some(never_held(2))], Verdict::After(30))]
 #[case::named_after_ourselves(&[Some(named(1, "a", 30)), Some(named(2, "me", 30))], Verdict::After(30))]
-fn d3_a_lease_changed_by_hand_is_never_taken_early(#[case] sights: &[Option<Lease>], #[case] expected: Verdict) {
+fn a_lease_changed_by_hand_is_never_taken_early(#[case] sights: &[Option<Lease>], #[case] expected: Verdict) {
     assert_eq!(verdict(sights), expected);
 }
 

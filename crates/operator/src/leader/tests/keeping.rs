@@ -88,7 +88,7 @@ async fn a_renewal_whose_answer_is_lost_does_not_end_the_term() {
 #[case::shortened(|server: &Server| edit_spec(server, |spec| spec.lease_duration_seconds = Some(1)))]
 #[case::replaced(|server: &Server| { server.delete(); server.create(record::missing(NAMESPACE, NAME)); })]
 #[tokio::test(start_paused = true)]
-async fn d3_a_leader_repairs_its_lease_and_goes_on(#[case] damage: impl Fn(&Server)) {
+async fn a_leader_repairs_its_lease_and_goes_on(#[case] damage: impl Fn(&Server)) {
     let server = shipped();
     let mut leader = Candidate::new(&server, "a");
     leader.acquire().await;
@@ -110,7 +110,7 @@ async fn d3_a_leader_repairs_its_lease_and_goes_on(#[case] damage: impl Fn(&Serv
 }
 
 #[tokio::test(start_paused = true)]
-async fn d3_a_leader_that_finds_another_name_stops_at_once() {
+async fn a_leader_that_finds_another_name_stops_at_once() {
     let server = shipped();
     let mut leader = Candidate::new(&server, "a");
     leader.acquire().await;

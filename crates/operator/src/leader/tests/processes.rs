@@ -13,7 +13,7 @@ use crate::leader::Term;
 use crate::run::Stopped;
 
 #[tokio::test(start_paused = true)]
-async fn d1_a_leader_that_was_stopped_past_its_lease_writes_no_more_in_that_term() {
+async fn a_leader_that_was_stopped_past_its_lease_writes_no_more_in_that_term() {
     let (server, journal) = (shipped(), Journal::default());
     let leader = Replica::start(&server, &journal, "a", 0);
     until(|| holder(&server).as_deref() == Some("a")).await;
@@ -84,7 +84,7 @@ async fn a_panic_ends_the_term_but_not_the_process() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b8_without_a_word_from_the_api_server_a_replica_is_first_unready_and_then_unwell() {
+async fn without_a_word_from_the_api_server_a_replica_is_first_unready_and_then_unwell() {
     let (server, journal) = (shipped(), Journal::default());
     let leader = Replica::start(&server, &journal, "a", 0);
     until(|| holder(&server).as_deref() == Some("a")).await;

@@ -51,7 +51,7 @@ impl Journal {
         self.0.lock().unwrap().clone()
     }
 
-    /// S3: writes of two terms never interleave. Says which do.
+    /// Writes of two terms never interleave. Says which do.
     pub(super) fn overlap(&self) -> Option<(Write, Write)> {
         let mut writes = self.writes();
         writes.sort_by_key(|write| write.from);

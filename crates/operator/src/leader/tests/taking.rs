@@ -116,7 +116,7 @@ async fn a_silent_leader_is_followed_after_the_lease_and_stops_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b8_a_watch_that_fell_silent_is_noticed_after_the_lease() {
+async fn a_watch_that_fell_silent_is_noticed_after_the_lease() {
     let server = shipped();
     let mut leader = Candidate::new(&server, "a");
     leader.acquire().await;

@@ -1,0 +1,176 @@
+//! The rules and their tests: `docs/reference/rules.md` is the home of each number. Writes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+const PAGE: &str = "docs/reference/rules.md";
+
+/// What has to be read: tests, comments, and pages that name a rule.
+const PLACES: [&str; 6] = [
+    "crates",
+    "tests",
+    "docs",
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+];
+
+/// What is wrong: a rule without a test, or a number without a rule.
+pub(crate) fn violations(root: &Path) -> Result<Vec<String>> {
+    let page = read(&root.join(PAGE))?;
+    let mut named = Named::default();
+    for place in PLACES {
+        for file in files(&root.join(place))? {
+            let path = file.strip_prefix(root).unwrap_or(&file).display().to_string();
+            named.note(&path, &read(&file)?);
+        }
+    }
+    Ok(named.violations(&headings(&page)))
+}
+
+/// The numbers found.
+#[derive(Default)]
+struct Named {
+    /// By the name of a test.
+    tested: BTreeSet<String>,
+    /// Anywhere, with the first file.
+    mentioned: BTreeMap<String, String>,
+}
+
+impl Named {
+    fn note(&mut self, path: &str, text: &str) {
+        for line in text.lines() {
+            let in_tests: Vec<String> = match line.trim_start().strip_prefix("scenario ") {
+                Some(title) => words(title).filter_map(rule).collect(),
+                None => function(line).map(rules_of).unwrap_or_default(),
+            };
+            for number in words(line).filter_map(rule).chain(in_tests.iter().cloned()) {
+                self.mentioned.entry(number).or_insert_with(|| path.to_owned());
+            }
+            self.tested.extend(in_tests);
+        }
+    }
+
+    fn violations(&self, rules: &BTreeSet<String>) -> Vec<String> {
+        let untested = rules.difference(&self.tested);
+        let homeless = self.mentioned.iter().filter(|(number, _)| !rules.contains(*number));
+        untested
+            .map(|rule| format!("{rule} has no test that carries its number in its name"))
+            .chain(homeless.map(|(number, path)| format!("{path} names {number}, which {PAGE} does not have")))
+            .collect()
+    }
+}
+
+/// `### R5a A hostile query …`
+fn headings(page: &str) -> BTreeSet<String> {
+    page.lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .filter_map(|title| rule(title.split(' ').next()?))
+        .collect()
+}
+
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_')
+}
+
+/// `R5a`, in this form only.
+fn rule(word: &str) -> Option<String> {
+    let digits = word
+        .strip_prefix('R')?
+        .trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let is_number = (1..=2).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+    (is_number && word.len() <= digits.len() + 2).then(|| word.to_owned())
+}
+
+/// The name of the function that a line begins.
+fn function(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once("fn ")?;
+    rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()
+}
+
+/// `r17_r18_locks_forbid_shrinking` is about R17 and R18, `case_r13_…` about R13.
+fn rules_of(function: &str) -> Vec<String> {
+    let name = function.strip_prefix("case_").unwrap_or(function);
+    name.split('_')
+        .map_while(|part| rule(&part.strip_prefix('r').map(|number| format!("R{number}"))?))
+        .collect()
+}
+
+/// A file, or all files below a directory that may name a rule.
+fn files(place: &Path) -> Result<Vec<PathBuf>> {
+    if place.is_file() {
+        return Ok(vec![place.to_owned()]);
+    }
+    let entries = fs::read_dir(place).with_context(|| format!("failed to list {}", place.display()))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("failed to list {}", place.display()))?
+            .path();
+        let speaks = path
+            .extension()
+            .is_some_and(|kind| kind == "rs" || kind == "scale" || kind == "md");
+        if path.is_dir() || speaks {
+            found.extend(files(&path)?);
+        }
+    }
+    Ok(found)
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(text: &str) -> Named {
+        let mut named = Named::default();
+        named.note("a.rs", text);
+        named
+    }
+
+    fn rules(numbers: &[&str]) -> BTreeSet<String> {
+        numbers.iter().map(|number| (*number).to_owned()).collect()
+    }
+
+    #[test]
+    fn every_rule_has_a_test_and_every_number_a_rule() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let violations = violations(&root).unwrap();
+        assert!(violations.is_empty(), "{}", violations.join("\n"));
+    }
+
+    #[test]
+    fn the_home_of_a_rule_is_its_heading() {
+        let page = "# The rules\n### R1 No probe\nSee R7.\n### R5a Hostile\n#### R9\n### Readings\n";
+        assert_eq!(headings(page), rules(&["R1", "R5a"]));
+    }
+
+    #[test]
+    fn tests_are_functions_and_scenarios() {
+        let [first, second] = [1, 2].map(|number| format!("r{number}"));
+        let text = format!(
+            "fn {first}_{second}_a_test() {{}}\nasync fn case_r3_row() {{}}\nscenario R4 A title, and R5a\nfn r() {{}}\n"
+        );
+        assert_eq!(named(&text).tested, rules(&["R1", "R2", "R3", "R4", "R5a"]));
+        assert!(named("// R1 is only spoken of\nlet r2_value = 0;").tested.is_empty());
+    }
+
+    #[test]
+    fn a_rule_without_a_test_and_a_number_without_a_rule_are_told() {
+        let unknown = format!("R{}", 77);
+        let named = named(&format!("fn r1_a_test() {{}} // {unknown}, R2, XR3, R123, RATE"));
+        assert_eq!(
+            named.violations(&rules(&["R1", "R2"])),
+            [
+                "R2 has no test that carries its number in its name".to_owned(),
+                format!("a.rs names {unknown}, which {PAGE} does not have"),
+            ]
+        );
+    }
+}
