@@ -153,7 +153,7 @@ async fn r2_series_of_a_prometheus_that_has_just_returned_allow_growth_and_no_sh
 
 #[tokio::test]
 async fn r1_without_a_probe_there_is_no_change() {
-    const PROBE_FAILED: &str = "load was read, but the check of its age and coverage failed: the source is overloaded or \
+    const PROBE_FAILED: &str = "metric load: read, but the check of its age and coverage failed: the source is overloaded or \
                                 shutting down (HTTP 503)";
     let scene = Scene::shared("blind").await;
     let trouble = scene.trouble_for_probes(Fault::status(503));
@@ -178,7 +178,7 @@ async fn r2_a_fill_that_cannot_be_checked_allows_growth_and_no_shrink() {
     scene.begin(scene.spec()).await;
     scene.set_load(LITTLE).await;
     let words =
-        "may read low: whether its series fill its look-back could not be checked: the source answers with an error";
+        "may read low, for whether its series fill the range could not be checked (the source answers with an error)";
     blocks_shrinking(&scene, words).await;
     scene.set_load(MUCH).await;
     scene.wait_replicas(5).await;

@@ -407,6 +407,6 @@ fn r1_a_failed_probe_is_told_as_the_probe() {
     assert_eq!(reason_of(&status, "Ready"), pair("False", "ProbeFailed"));
     assert_eq!(
         status.current_metrics[0].reason.as_deref(),
-        Some("was read, but the check of its age and coverage failed: no answer in time")
+        Some("read, but the check of its age and coverage failed: no answer in time")
     );
 }
