@@ -66,7 +66,6 @@ pub struct ScalingRules {
 #[serde(rename_all = "camelCase")]
 pub struct ScalingPolicy {
     /// Whether value counts pods (Pods) or percent of the size at the start of the period (Percent).
-    #[serde(rename = "type")]
     pub r#type: PolicyType,
 
     /// How many pods or percent: at least 1.

@@ -91,28 +91,15 @@ pub(crate) async fn write_scale(
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    let from = decided_on.replicas.unwrap_or(Replicas::ZERO);
-    let patched = match kind.shape {
-        Shape::Deployment | Shape::StatefulSet | Shape::ReplicaSet => {
-            let patch: Patch<Value> = compare_and_swap(&decided_on.uid, from, to);
-            gate.write(
-                "write the scale of the target",
-                api.patch_scale(name, &parameters, &patch),
-            )
-            .await
-        }
-        Shape::Custom => {
-            let patch = Patch::Merge(json!({
-                "metadata": {"resourceVersion": decided_on.resource_version},
-                "spec": {"replicas": to.get()},
-            }));
-            gate.write(
-                "write the scale of the target",
-                api.patch_scale(name, &parameters, &patch),
-            )
-            .await
-        }
+    let patch = match kind.shape {
+        Shape::Deployment | Shape::StatefulSet | Shape::ReplicaSet => compare_and_swap(decided_on, to),
+        Shape::Custom => Patch::Merge(json!({
+            "metadata": {"resourceVersion": decided_on.resource_version},
+            "spec": {"replicas": to.get()},
+        })),
     };
+    let patched = api.patch_scale(name, &parameters, &patch);
+    let patched = gate.write("write the scale of the target", patched).await;
     match patched {
         Ok(scale) => Ok(ScaleOutcome::Written {
             resource_version: scale.metadata.resource_version.unwrap_or_default(),
@@ -132,9 +119,10 @@ pub(crate) async fn write_scale(
     }
 }
 
-fn compare_and_swap(uid: &str, from: Replicas, to: Replicas) -> Patch<Value> {
+fn compare_and_swap(decided_on: &TargetView, to: Replicas) -> Patch<Value> {
+    let from = decided_on.replicas.unwrap_or(Replicas::ZERO);
     let operations = json!([
-        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "test", "path": "/metadata/uid", "value": decided_on.uid},
         {"op": "test", "path": "/spec/replicas", "value": from.get()},
         {"op": "replace", "path": "/spec/replicas", "value": to.get()},
     ]);

@@ -57,6 +57,9 @@ static PROMETHEUS: Module = Module {
     ldflags: "-s -w -X github.com/prometheus/common/version.Version=3.13.5",
 };
 
+/// Of the Kubernetes release above: the version that the API server's own client is tested with.
+const ETCD: &str = "v3.6.8";
+
 /// How one program is built.
 pub(super) struct Recipe {
     program: Program,
@@ -90,8 +93,7 @@ impl Recipe {
             ),
         };
         let version = match program {
-            // Of the Kubernetes release above: the version the API server's own client is tested with.
-            Program::Etcd => "v3.6.8",
+            Program::Etcd => ETCD,
             Program::KubeApiserver
             | Program::KubeControllerManager
             | Program::KubeScheduler
@@ -162,58 +164,24 @@ impl Recipe {
     }
 
     fn compile(&self, output: &Path) -> Result<(), BinaryError> {
-        let (name, module) = (self.program.name(), self.module);
-        let mut go = Command::new("go");
-        go.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools").join(module.folder));
-        go.args([
-            "build",
-            "-trimpath",
-            "-mod=readonly",
-            "-buildvcs=false",
-            "-ldflags",
-            module.ldflags,
-        ]);
-        go.args(["-tags", module.tags, "-o"]).arg(output).arg(self.package);
+        let (name, version) = (self.program.name(), self.version);
         let started = Instant::now();
-        let go = go
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut go = go.map_err(|_| BinaryError::NoGo {
+        let mut go = self.command(output).spawn().map_err(|_| BinaryError::NoGo {
             program: name,
             minimum: self.program.minimum().to_string(),
         })?;
-        let version = self.version;
         tell(&format!(
             "building {name} {version} from Go modules (first time only, about {}) ...",
             self.estimate
         ));
-
-        let mut stderr = go.stderr.take().expect("the compiler's standard error is piped");
-        let said = thread::spawn(move || {
-            let mut bytes = Vec::new();
-            let _ = stderr.read_to_end(&mut bytes);
-            String::from_utf8_lossy(&bytes).into_owned()
-        });
-        let mut next = PROGRESS;
-        while !said.is_finished() {
-            thread::sleep(Duration::from_millis(100));
-            if started.elapsed() >= next {
-                tell(&format!("  ... {name}: {} s", next.as_secs()));
-                next += PROGRESS;
-            }
-        }
+        let said = watch(name, go.stderr.take().expect("the compiler's standard error is piped"));
         let status = go.wait().map_err(|source| BinaryError::Cache {
             path: output.to_owned(),
             source,
         })?;
-        let said = said.join().unwrap_or_default();
         if !status.success() {
-            let said: Vec<_> = said
-                .lines()
-                .filter(|line| !line.starts_with("go: downloading"))
-                .collect();
+            let downloading = |line: &&str| line.starts_with("go: downloading");
+            let said: Vec<_> = said.lines().filter(|line| !downloading(line)).collect();
             let output = said[said.len().saturating_sub(LAST_LINES)..].join("; ");
             return Err(BinaryError::Build {
                 program: name,
@@ -224,6 +192,40 @@ impl Recipe {
         tell(&format!("built {name} {version} in {} s", started.elapsed().as_secs()));
         Ok(())
     }
+
+    fn command(&self, output: &Path) -> Command {
+        let Module {
+            folder, tags, ldflags, ..
+        } = self.module;
+        let mut go = Command::new("go");
+        go.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools").join(folder))
+            .args(["build", "-trimpath", "-mod=readonly", "-buildvcs=false"])
+            .args(["-ldflags", ldflags, "-tags", tags, "-o"])
+            .arg(output)
+            .arg(self.package)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        go
+    }
+}
+
+/// All that a compiler says until it ends, telling now and then that it still runs.
+fn watch(name: &str, mut stderr: impl Read + Send + 'static) -> String {
+    let said = thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stderr.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    });
+    let (started, mut next) = (Instant::now(), PROGRESS);
+    while !said.is_finished() {
+        thread::sleep(Duration::from_millis(100));
+        if started.elapsed() >= next {
+            tell(&format!("  ... {name}: {} s", next.as_secs()));
+            next += PROGRESS;
+        }
+    }
+    said.join().unwrap_or_default()
 }
 
 /// Straight to standard error, past the test harness, which would hold it back until the build is over.
@@ -256,11 +258,19 @@ mod tests {
     }
 
     #[test]
-    fn the_pinned_versions_are_those_of_the_go_modules() {
-        assert!(KUBERNETES.go_mod.contains("k8s.io/kubernetes v1.36.3"));
-        assert!(KUBERNETES.go_mod.contains("go.etcd.io/etcd/server/v3 v3.6.8"));
-        assert!(KWOK.go_mod.contains("sigs.k8s.io/kwok v0.8.0"));
-        assert!(PROMETHEUS.go_mod.contains("github.com/prometheus/prometheus v0.313.5"));
+    fn the_versions_told_are_those_that_the_go_modules_pin() {
+        let prometheus = PROMETHEUS.version.replacen("v3.", "v0.3", 1);
+        for (module, pin) in [
+            (&KUBERNETES, format!("k8s.io/kubernetes {}", KUBERNETES.version)),
+            (&KUBERNETES, format!("go.etcd.io/etcd/server/v3 {ETCD}")),
+            (&KWOK, format!("sigs.k8s.io/kwok {}", KWOK.version)),
+            (&PROMETHEUS, format!("github.com/prometheus/prometheus {prometheus}")),
+        ] {
+            let pinned = |line: &str| line.trim_start_matches("require").trim().starts_with(&pin);
+            assert!(module.go_mod.lines().any(pinned), "{pin} is not in go.mod");
+            let number = module.version.trim_start_matches('v');
+            assert!(module.ldflags.contains(number), "{number} is not in the ldflags");
+        }
     }
 
     #[test]

@@ -71,7 +71,7 @@ async fn without_a_fault_everything_passes_unchanged_and_is_recorded() {
 }
 
 #[tokio::test]
-async fn faults_of_the_connection() {
+async fn a_connection_hangs_breaks_or_is_refused_until_the_fault_is_cleared() {
     let upstream = upstream();
     let proxy = FaultProxy::start(upstream.address());
     proxy.inject(Fault::Hang);
@@ -83,25 +83,41 @@ async fn faults_of_the_connection() {
     assert_eq!(proxy.requests().len(), 2, "a refused connection is no request");
     proxy.clear();
     assert!(ask(&proxy, "up").await.is_ok());
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_gone_is_a_bad_gateway() {
+    let upstream = upstream();
+    let proxy = FaultProxy::start(upstream.address());
     upstream.close();
     assert!(ask(&proxy, "up").await.unwrap_err().starts_with("502"));
 }
 
 #[tokio::test]
-async fn faults_of_time_and_size() {
+async fn a_slow_answer_comes_no_earlier_than_told() {
     let upstream = upstream();
     let proxy = FaultProxy::start(upstream.address());
     let (delay, start) = (Duration::from_millis(150), Instant::now());
     proxy.inject(Fault::Slow(delay));
     assert!(timeout(SOON, ask(&proxy, "up")).await.unwrap().is_ok());
     assert!(start.elapsed() >= delay);
+}
 
+#[tokio::test]
+async fn a_huge_answer_is_as_long_as_told_and_well_formed() {
+    let upstream = upstream();
+    let proxy = FaultProxy::start(upstream.address());
     proxy.inject(Fault::Huge { megabytes: 3 });
     let body = ask(&proxy, "up").await.unwrap();
     assert!(body.len() > 3 << 20);
     assert_eq!(u64::try_from(body.len()).unwrap(), proxy.streamed_bytes());
     assert!(serde_json::from_str::<Value>(&body).is_ok());
+}
 
+#[tokio::test]
+async fn a_truncated_answer_ends_after_so_many_bytes() {
+    let upstream = upstream();
+    let proxy = FaultProxy::start(upstream.address());
     proxy.inject(Fault::Truncated(20));
     let request = client(None).get(format!("{}/api/v1/query?query=up", proxy.url()));
     let mut cut = request.send().await.unwrap();
@@ -125,7 +141,7 @@ async fn a_client_that_stops_reading_does_not_get_the_rest() {
 }
 
 #[tokio::test]
-async fn faults_of_the_answer() {
+async fn an_answer_is_replaced_by_a_page_a_status_or_another_answer() {
     let upstream = upstream();
     let proxy = FaultProxy::start(upstream.address());
     proxy.inject(Fault::html());
@@ -134,6 +150,12 @@ async fn faults_of_the_answer() {
     assert_eq!(ask(&proxy, "up").await.unwrap_err(), "503 Service Unavailable: ");
     proxy.inject(Fault::Answer(json!({"status": "success"})));
     assert_eq!(asked(&proxy, "up").await, json!({"status": "success"}));
+}
+
+#[tokio::test]
+async fn warnings_and_advice_are_added_to_the_true_answer() {
+    let upstream = upstream();
+    let proxy = FaultProxy::start(upstream.address());
     proxy.inject(Fault::Warnings(vec!["PromQL warning: partial".into()]));
     let answer = asked(&proxy, "up").await;
     assert_eq!(
