@@ -11,7 +11,10 @@
 //!    them all, and the smallest set is counted.
 //! 3. We did what the model does with all of our rules, so that no bug hides behind a rule that happens to fit.
 //!
-//! `SIDE_BY_SIDE_SEED` sets the seed. What a slow machine changes is how many decisions fall into a second, not what is
+//! For a few pairs the operator itself runs, on a real Prometheus (`twins`).
+//!
+//! `SIDE_BY_SIDE_SEED` sets the seed. The HPA controller has no other clock than the wall's, so the experiment takes its
+//! time: what waits here is the world that it looks at (`keeper`), never a check. What a slow machine changes is how many decisions fall into a second, not what is
 //! right.
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
 

@@ -89,7 +89,7 @@ impl Pair {
         format!("twin_{}", self.name)
     }
 
-    /// `None` is the HPA's.
+    /// The Deployment of one side, `hpa` or `ours`.
     fn deployment(&self, side: &str) -> String {
         format!("{}-{side}", self.name)
     }
