@@ -107,7 +107,7 @@ use crate::{Behavior, Metric, MetricAutoscalerStatus};
         type_ = "string",
         priority = 1,
         json_path = ".status.conditions[?(@.type=='ScalingLimited')].reason",
-        description = "What keeps the size from being what the metrics ask for."
+        description = "What keeps the replicas from being what the metrics ask for."
     )
 )]
 #[serde(rename_all = "camelCase")]
@@ -147,12 +147,12 @@ pub struct MetricAutoscalerSpec {
     ///
     /// Active: the target is scaled. DryRun: decides from the target's real count and reports it in the status, but
     /// writes nothing to the target; use it beside another autoscaler to compare. Paused: nothing is measured or
-    /// decided, and the target keeps its size.
+    /// decided, and the target keeps its replicas.
     #[serde(default)]
     pub mode: Mode,
 
     /// The metrics that decide, 1 to 8 of them. Each proposes a number of replicas; the largest proposal wins. While any
-    /// of them cannot be read, the target may grow but not shrink.
+    /// of them cannot be read, the target may scale up but not down.
     ///
     /// Example, 100 messages a second per replica: `{name: publish-rate, prometheus: {query:
     /// 'sum(rate(mqtt_publish_received[1m]))'}, target: {averageValue: 100}}`
@@ -160,18 +160,18 @@ pub struct MetricAutoscalerSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub metrics: Vec<Metric>,
 
-    /// How fast the size may change, in exactly the shape, bounds and defaults of a HorizontalPodAutoscaler
-    /// (autoscaling/v2), so that it can be pasted from one; only fractions must be quoted here. Default: growth by at
-    /// most 4 pods or 100 percent in 15 seconds, whichever is more; shrinking only after the metrics have asked for it
-    /// for 300 seconds.
+    /// How fast the replicas may change, in exactly the shape, bounds and defaults of a HorizontalPodAutoscaler
+    /// (autoscaling/v2), so that it can be pasted from one; only fractions must be quoted here. Default: up by at most 4
+    /// pods or 100 percent in 15 seconds, whichever is more; down only after the metrics have asked for it for 300
+    /// seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior: Option<Behavior>,
 
-    /// A rest after each change of size. Default: none.
+    /// A rest after each change of the replicas. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<Cooldown>,
 
-    /// A lowest number of replicas for when no metric can be read for a while. Default: none, the size is held.
+    /// A lowest number of replicas for when no metric can be read for a while. Default: none, the replicas stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
 }
@@ -231,16 +231,16 @@ pub enum Mode {
     Paused,
 }
 
-/// A rest after each change of size, on top of the behavior.
+/// A rest after each change of the replicas, on top of the behavior.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Cooldown {
-    /// After a growth, seconds in which the target does not grow again: 0 to 86400, default 0.
+    /// After it scaled up, seconds in which the target does not scale up again: 0 to 86400, default 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = MAX_DAY_SECONDS))]
     pub scale_up_seconds: Option<i32>,
 
-    /// After any change of size, a growth or one by hand too, seconds in which the target does not shrink: 0 to 86400,
+    /// After it scaled up or down, or was scaled by hand, seconds in which the target does not scale down: 0 to 86400,
     /// default 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = MAX_DAY_SECONDS))]

@@ -16,7 +16,7 @@ use crate::IntOrQuantity;
 use crate::limits::{MAX_PERIOD_SECONDS, MAX_POLICIES, MAX_WINDOW_SECONDS};
 use crate::quantity::{NOT_NEGATIVE_MESSAGE, NOT_NEGATIVE_RULE};
 
-/// How the size may change, per direction.
+/// How the replicas may change, per direction.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Behavior {
@@ -33,19 +33,19 @@ pub struct Behavior {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct ScalingRules {
-    /// Seconds of past recommendations that are considered: 0 to 3600. Growing goes only as far as the lowest of them,
-    /// shrinking only as far as the highest. Default: 0 for scaleUp, 300 for scaleDown.
+    /// Seconds of past recommendations that are considered: 0 to 3600. Scaling up goes only as far as the lowest of
+    /// them, scaling down only as far as the highest. Default: 0 for scaleUp, 300 for scaleDown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = MAX_WINDOW_SECONDS))]
     pub stabilization_window_seconds: Option<i32>,
 
     /// Which policy counts when there are several: the one that allows the most change (Max), the least change (Min), or
-    /// none, so that the size never changes in this direction (Disabled). Default Max.
+    /// none, so that nothing ever scales in this direction (Disabled). Default Max.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "SelectPolicy")]
     pub select_policy: Option<SelectPolicy>,
 
-    /// How much the size may change within a period, 1 to 16 policies. Left out, the defaults of the direction apply.
+    /// How much the replicas may change within a period, 1 to 16 policies. Left out, the defaults of the direction apply.
     ///
     /// Example, at most one pod a minute: `[{type: Pods, value: 1, periodSeconds: 60}]`
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,7 +54,7 @@ pub struct ScalingRules {
         .message("policies must hold at least one policy: leave the field out for the default, or set selectPolicy: Disabled for no change in this direction"))]
     pub policies: Option<Vec<ScalingPolicy>>,
 
-    /// How far a metric may be from its target before the size changes in this direction, as a fraction of the target:
+    /// How far a metric may be from its target before it scales in this direction, as a fraction of the target:
     /// a quantity of 0 or above, 0.1 being 10 percent. Quote fractions: "0.05", or write 50m. Default 0.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new(NOT_NEGATIVE_RULE).message(NOT_NEGATIVE_MESSAGE))]
@@ -65,7 +65,7 @@ pub struct ScalingRules {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ScalingPolicy {
-    /// Whether value counts pods (Pods) or percent of the size at the start of the period (Percent).
+    /// Whether value counts pods (Pods) or percent of the replicas at the start of the period (Percent).
     pub r#type: PolicyType,
 
     /// How many pods or percent: at least 1.
@@ -82,7 +82,7 @@ pub struct ScalingPolicy {
 pub enum PolicyType {
     /// Replicas.
     Pods,
-    /// Percent of the size at the start of the period.
+    /// Percent of the replicas at the start of the period.
     Percent,
 }
 

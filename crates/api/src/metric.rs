@@ -35,7 +35,7 @@ pub struct Metric {
 
     /// What it means when the query answers with no series at all. Default Hold.
     ///
-    /// Hold: nothing is known, so the target may not shrink. Zero: there is no load, believed only once Prometheus has
+    /// Hold: nothing is known, so the target may not scale down. Zero: there is no load, believed only once Prometheus has
     /// answered for one look-back of the query and scrapes targets (it has an up series), and while none of the scrape
     /// targets that had the series is down. Ignore: the metric does not take part in the decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,7 +44,7 @@ pub struct Metric {
 
     /// What it means when the query answers NaN or an infinity, such as 0/0 of a ratio at rest. Default Hold.
     ///
-    /// Hold: nothing is known, so the target may not shrink. Zero: there is no load, believed under the same conditions
+    /// Hold: nothing is known, so the target may not scale down. Zero: there is no load, believed under the same conditions
     /// as for whenMissing.
     #[serde(default, rename = "whenNaN", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "WhenNan")]
@@ -63,8 +63,8 @@ pub struct PrometheusQuery {
     #[schemars(length(min = 1, max = MAX_QUERY))]
     pub query: String,
 
-    /// Before a change of size the newest sample behind the query may be at most so many seconds old, else the reading is
-    /// Stale and the target may not shrink: 1 to 86400. A few scrape intervals are a good choice. Default: as far as the
+    /// Before the target is scaled, the newest sample behind the query may be at most so many seconds old, else the reading is
+    /// Stale and the target may not scale down: 1 to 86400. A few scrape intervals are a good choice. Default: as far as the
     /// query looks back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = MAX_DAY_SECONDS))]
@@ -100,7 +100,7 @@ impl PrometheusQuery {
 #[x_kube(validation = Rule::new("has(self.value) != has(self.averageValue)")
     .message("set exactly one of value (the query's answer itself) and averageValue (the answer divided by the replicas)"))]
 pub struct MetricTarget {
-    /// The query's answer itself is kept at this amount: replicas grow and shrink with the ratio of the two. For answers
+    /// The query's answer itself is kept at this amount: replicas go up and down with the ratio of the two. For answers
     /// that do not add up over the replicas, such as a latency, a utilization or the length of a queue.
     ///
     /// A quantity above 0: 20, 1e3, 60m (0.06), 2Gi. Quote fractions: "0.5".
@@ -120,7 +120,7 @@ pub struct MetricTarget {
 /// What an empty answer means.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum WhenMissing {
-    /// Nothing is known: do not shrink.
+    /// Nothing is known: do not scale down.
     #[default]
     Hold,
     /// No load.
@@ -132,7 +132,7 @@ pub enum WhenMissing {
 /// What NaN or an infinity means.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum WhenNan {
-    /// Nothing is known: do not shrink.
+    /// Nothing is known: do not scale down.
     #[default]
     Hold,
     /// No load.

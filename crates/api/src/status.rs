@@ -79,7 +79,7 @@ pub struct MetricAutoscalerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_replicas: Option<i32>,
 
-    /// When the operator last changed the size of the target.
+    /// When the operator last scaled the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "time")]
     pub last_scale_time: Option<Time>,

@@ -69,7 +69,7 @@ async fn explain_teaches_units_ranges_defaults_and_an_example() {
     for taught in [
         "1 to 8 of them",
         "the largest proposal wins",
-        "may grow but not shrink",
+        "may scale up but not down",
         "target: {averageValue: 100}",
         "whenMissing <string> enum: Hold, Zero, Ignore What it means when the query answers with no series at all. \
          Default Hold.",
