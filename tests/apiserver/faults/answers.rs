@@ -156,7 +156,7 @@ async fn r4_two_series_where_one_is_due_are_not_chosen_from() {
     let said = Said {
         reason: "MetricTooManySeries",
         class: "TooMany",
-        text: "answers with 2 series where one is due",
+        text: "2 series where one is due",
     };
     let begins = async || scene.world.exporter.set(&second, LITTLE);
     let ends = async || {

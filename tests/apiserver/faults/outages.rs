@@ -95,7 +95,7 @@ async fn r14_a_fallback_is_a_floor_after_its_time_and_its_end_a_new_start() {
         .world
         .wait_condition(scene.name, "ScalingLimited", "True", "FallbackActive")
         .await;
-    assert_contains(&message, "fallback.minReplicas 5 is in force");
+    assert_contains(&message, "fallback.minReplicas (5) is in force");
     scene
         .world
         .wait_condition(scene.name, "Ready", "False", "SourceUnavailable")
