@@ -113,6 +113,32 @@ async fn what_is_asked_at_rest_does_not_grow_with_the_number_of_autoscalers() {
     assert!(watches.values().all(|count| *count <= 3), "{watches:?}");
 }
 
+#[tokio::test]
+async fn edits_in_a_row_are_evaluated_no_more_often_than_the_operator_allows() {
+    const ALLOWED: u64 = 20;
+    const EDITS: u64 = 20;
+    let world = World::new("edits").await;
+    world.set_load(300.0).await;
+    world.workload("Deployment", "web", 3).await;
+    let (began, interval) = (Instant::now(), ALLOWED.to_string());
+    let _operator = world.operator_with("operator", &["--min-interval", &interval]).await;
+    world.autoscale("web", "Deployment", "web", "").await;
+    world.wait_condition("web", "Ready", "True", "ValidMetricFound").await;
+    for edit in 0..EDITS {
+        world
+            .edit("web", serde_json::json!({"spec": {"maxReplicas": 10 + edit}}))
+            .await;
+    }
+    world
+        .wait_status("web", "the last edit is seen", |status| {
+            (status.observed_generation == Some(1 + i64::try_from(EDITS - 1).unwrap())).then_some(())
+        })
+        .await;
+    let asked = world.proxy.queries().len();
+    let allowed = usize::try_from(2 + began.elapsed().as_secs() / ALLOWED).unwrap();
+    assert!(asked <= allowed, "{asked} queries, {allowed} allowed");
+}
+
 async fn wait_all_ready(world: &World, count: u32) {
     let count = usize::try_from(count).unwrap();
     eventually(&format!("{count} autoscalers are ready"), DEADLINE, || async {

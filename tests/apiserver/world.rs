@@ -356,7 +356,8 @@ fn api_version(kind: &str) -> &'static str {
         "Broker" => "example.com/v1",
         "Job" => "batch/v1",
         "Dragon" | "Planet" | "Moon" => "example.net/v1",
-        _ => "apps/v1",
+        "DaemonSet" | "Deployment" | "Gizmo" | "ReplicaSet" | "StatefulSet" => "apps/v1",
+        other => panic!("where does {other} belong?"),
     }
 }
 

@@ -138,10 +138,23 @@ fn readings(mut encoder: MetricEncoder<'_>, objects: &BTreeMap<ObjectName, Shown
                 ("namespace", object.namespace.as_str()),
                 ("name", object.name.as_str()),
                 ("metric", metric.as_str()),
-                ("state", class.as_str()),
+                ("state", state(*class)),
             ];
             encoder.encode_family(&labels)?.encode_gauge(&1_u32)?;
         }
     }
     Ok(())
+}
+
+/// As a label, in the form of all our labels; a status has the same words as Kubernetes writes reasons.
+fn state(class: ReadingClass) -> &'static str {
+    match class {
+        ReadingClass::Fresh => "fresh",
+        ReadingClass::Stale => "stale",
+        ReadingClass::Missing => "missing",
+        ReadingClass::NotANumber => "not_a_number",
+        ReadingClass::TooMany => "too_many",
+        ReadingClass::Partial => "partial",
+        ReadingClass::Failed => "failed",
+    }
 }

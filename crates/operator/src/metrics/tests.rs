@@ -159,8 +159,8 @@ fn all_series_of_an_object_vanish_with_it() {
     assert_eq!(
         samples_of(&registry, "metric_autoscaler_reading_state"),
         [
-            r#"metric_autoscaler_reading_state{namespace="shop",name="web",metric="load",state="Fresh"} 1"#,
-            r#"metric_autoscaler_reading_state{namespace="shop",name="web",metric="queue",state="Missing"} 1"#,
+            r#"metric_autoscaler_reading_state{namespace="shop",name="web",metric="load",state="fresh"} 1"#,
+            r#"metric_autoscaler_reading_state{namespace="shop",name="web",metric="queue",state="missing"} 1"#,
         ]
     );
     assert_eq!(

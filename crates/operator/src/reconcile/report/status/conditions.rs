@@ -246,7 +246,9 @@ fn corrected(decision: &Decision) -> Option<Finding> {
 fn limit_reason(limit: &Limit) -> Option<&'static str> {
     match &limit.cause {
         LimitCause::MetricNotFresh { .. } => Some(reason::SCALE_DOWN_BLOCKED_BY_METRIC),
-        LimitCause::Window { uncertain: true, .. } => Some(reason::HISTORY_UNCERTAIN),
+        LimitCause::Window { uncertain: true, .. } | LimitCause::DataGap { uncertain: true, .. } => {
+            Some(reason::HISTORY_UNCERTAIN)
+        }
         LimitCause::Window { uncertain: false, .. } => None,
         LimitCause::Rate { direction } | LimitCause::Disabled { direction } => Some(match direction {
             Direction::Up => reason::SCALE_UP_LIMIT,
@@ -255,7 +257,6 @@ fn limit_reason(limit: &Limit) -> Option<&'static str> {
         LimitCause::Cooldown { .. } => Some(reason::COOLING_DOWN),
         LimitCause::Rollout(_) => Some(reason::ROLLOUT_IN_PROGRESS),
         LimitCause::ClockSkew { .. } => Some(reason::CLOCK_SKEW),
-        LimitCause::DataGap { uncertain: true, .. } => Some(reason::HISTORY_UNCERTAIN),
         LimitCause::DataGap { uncertain: false, .. } => Some(reason::DATA_GAP),
         LimitCause::Min => Some(reason::TOO_FEW_REPLICAS),
         LimitCause::Max => Some(reason::TOO_MANY_REPLICAS),
