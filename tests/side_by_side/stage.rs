@@ -80,11 +80,7 @@ impl Stage {
 
     /// How often the HPA has looked so far, without those looks at which it did not read its first metric.
     pub(crate) fn looks(&self) -> usize {
-        let served = self.metrics.served();
-        served
-            .iter()
-            .filter(|served| served.asked.metric.ends_with("-metric-0"))
-            .count()
+        self.metrics.count(|served| served.asked.metric.ends_with("-metric-0"))
     }
 
     async fn wait_until_pods_may_be_made(&self) {
@@ -137,7 +133,7 @@ impl Stage {
 }
 
 fn options() -> PlaneOptions {
-    let policy = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("audit-{}.json", std::process::id()));
+    let policy = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("side-by-side-audit-policy.json");
     std::fs::write(&policy, AUDIT_POLICY).unwrap();
     PlaneOptions::default()
         .with_api_server_arg(format!("--audit-policy-file={}", policy.display()))

@@ -5,6 +5,7 @@
 //! once nothing moves any more.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -185,14 +186,8 @@ impl Twins {
         };
         for pair in &PAIRS {
             twins.world.exporter.set(&pair.series(), 100.0);
-            twins
-                .world
-                .create_workload("Deployment", &pair.deployment("hpa"), 1)
-                .await;
-            twins
-                .world
-                .create_workload("Deployment", &pair.deployment("ours"), 1)
-                .await;
+            twins.world.workload("Deployment", &pair.deployment("hpa"), 1).await;
+            twins.world.workload("Deployment", &pair.deployment("ours"), 1).await;
         }
         twins
     }
@@ -210,10 +205,10 @@ impl Twins {
 
     /// How often each side has looked at each load.
     fn looks(&self) -> Vec<usize> {
-        let (served, queries) = (self.metrics.served(), self.world.proxy.queries());
+        let queries = self.world.proxy.queries();
         let looks = PAIRS.iter().flat_map(|pair| {
             let (series, query) = (pair.series(), pair.query(&self.world));
-            let hpa = served.iter().filter(|served| served.asked.metric == series).count();
+            let hpa = self.metrics.count(|served| served.asked.metric == series);
             let ours = queries.iter().filter(|asked| **asked == query).count();
             [hpa, ours]
         });
@@ -240,17 +235,47 @@ impl Twins {
     }
 }
 
-/// Runs all phases, and returns a line for each end at which the twins are apart, with how many were compared.
-pub(crate) async fn run(seed: u64) -> (usize, Vec<String>) {
+/// Where a pair has come to at the end of a phase.
+pub(crate) struct End {
+    pair: &'static str,
+    phase: usize,
+    load: i64,
+    hpa: i32,
+    ours: i32,
+}
+
+impl End {
+    pub(crate) const fn is_apart(&self) -> bool {
+        self.hpa != self.ours
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            pair,
+            phase,
+            load,
+            hpa,
+            ours,
+        } = self;
+        write!(
+            formatter,
+            "phase {phase}, {pair:>8} at {load:>4}: HPA {hpa:>2}, ours {ours:>2}"
+        )
+    }
+}
+
+/// Runs all phases.
+pub(crate) async fn run(seed: u64) -> Vec<End> {
     let twins = Twins::start().await;
     let _operator = twins.world.operator().await;
-    twins.settle_workloads().await;
     for pair in &PAIRS {
         twins.world.create(&pair.hpa(&twins.world).to_string()).await;
         twins.world.create(&pair.autoscaler(&twins.world).to_string()).await;
     }
     let mut random = Random::new(seed);
-    let mut apart = Vec::new();
+    let mut ends = Vec::new();
     for phase in 0..PHASES {
         let loads = PAIRS.each_ref().map(|pair| pair.load(&mut random));
         for (pair, load) in PAIRS.iter().zip(loads) {
@@ -258,30 +283,13 @@ pub(crate) async fn run(seed: u64) -> (usize, Vec<String>) {
             twins.world.exporter.set(&pair.series(), load);
         }
         let sizes = twins.settled().await;
-        for (pair, load) in PAIRS.iter().zip(loads) {
-            let (hpa, ours) = (sizes[&pair.deployment("hpa")], sizes[&pair.deployment("ours")]);
-            println!(
-                "phase {phase}, {:>8} at {load:>4}: HPA {hpa:>2}, ours {ours:>2}",
-                pair.name
-            );
-            if hpa != ours {
-                apart.push(format!(
-                    "phase {phase}, {} at {load}: HPA {hpa}, ours {ours}",
-                    pair.name
-                ));
-            }
-        }
+        ends.extend(PAIRS.iter().zip(loads).map(|(pair, load)| End {
+            pair: pair.name,
+            phase,
+            load,
+            hpa: sizes[&pair.deployment("hpa")],
+            ours: sizes[&pair.deployment("ours")],
+        }));
     }
-    (PHASES * PAIRS.len(), apart)
-}
-
-impl Twins {
-    async fn settle_workloads(&self) {
-        for pair in &PAIRS {
-            self.world.wait_replicas("Deployment", &pair.deployment("hpa"), 1).await;
-            self.world
-                .wait_replicas("Deployment", &pair.deployment("ours"), 1)
-                .await;
-        }
-    }
+    ends
 }

@@ -80,6 +80,11 @@ impl MetricsApi {
     pub fn served(&self) -> Vec<Served> {
         self.state.served().clone()
     }
+
+    /// How many of the answers so far are of a kind.
+    pub fn count(&self, is_one: impl Fn(&Served) -> bool) -> usize {
+        self.state.served().iter().filter(|served| is_one(served)).count()
+    }
 }
 
 impl fmt::Debug for MetricsApi {
