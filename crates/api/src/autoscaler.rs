@@ -171,7 +171,7 @@ pub struct MetricAutoscalerSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<Cooldown>,
 
-    /// A lowest number of replicas for when no metric can be read for a while. Default: none, the replicas stay.
+    /// A lowest number of replicas for when no metric can be read for a while. Default: none, the replicas are held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
 }
@@ -247,7 +247,7 @@ pub struct Cooldown {
     pub scale_down_seconds: Option<i32>,
 }
 
-/// A lowest number of replicas for when the metrics fail. It only ever makes the target larger.
+/// A lowest number of replicas for when the metrics fail. It only ever scales the target up.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Fallback {

@@ -50,6 +50,12 @@ pub fn decide(policy: &Policy, observation: &Observation, history: &History, now
     pipeline.finish(proven)
 }
 
+/// Something that lets the count not move at all.
+struct Hold {
+    /// Its end, if that is fixed.
+    until: Option<Timestamp>,
+}
+
 /// One decision under way. Each step is a method in a file of its own.
 struct Pipeline<'a> {
     policy: &'a Policy,
@@ -127,10 +133,11 @@ impl<'a> Pipeline<'a> {
         let direction = self.direction_to(limits.clone().next()?.wanted)?;
         // What merely shortens the change is no reason to wait.
         let told = limits.by_ref().filter(|limit| limit.allowed == self.base);
-        told.map(|limit| limit.until)
-            .chain(self.used_up_until(direction))
-            .chain(self.rests_until(direction).map(Some))
-            .chain(self.locked_until(direction))
+        told.map(|limit| Hold { until: limit.until })
+            .chain(self.used_up(direction))
+            .chain(self.rests_until(direction).map(|ends| Hold { until: Some(ends) }))
+            .chain(self.locked(direction))
+            .map(|hold| hold.until)
             .reduce(|one, other| Some(one?.max(other?)))
             .flatten()
     }

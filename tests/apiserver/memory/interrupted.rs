@@ -88,7 +88,7 @@ async fn a_write_whose_answer_never_comes_is_not_repeated() {
     let message = world
         .wait_condition("web", "ScalingLimited", "True", "ScaleUpLimit")
         .await;
-    assert_contains(&message, "the scaleUp policies allow at most 5 before ");
+    assert_contains(&message, "the scaleUp policies allow at most 5 now");
     operator.wait_evaluations(3).await;
     let writes = world.scale_writes_since(mark).await;
     assert_eq!(writes.len(), 1, "{writes:?}");

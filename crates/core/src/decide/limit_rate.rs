@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::Pipeline;
+use super::{Hold, Pipeline};
 use crate::decision::LimitCause;
 use crate::{Direction, Limit, RatePolicy, RateUnit, Replicas, ScalingRules, SelectPolicy};
 
@@ -27,11 +27,13 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    /// The end of a budget that allows nothing at all, if it allows nothing and as far as the end is fixed.
-    pub(super) fn used_up_until(&self, direction: Direction) -> Option<Option<Timestamp>> {
+    /// A budget that allows nothing at all, if it does.
+    pub(super) fn used_up(&self, direction: Direction) -> Option<Hold> {
         let rules = self.rules(direction);
         let allows = direction.farther(self.rate_limit(rules, direction), self.base);
-        (allows == self.base).then(|| self.next_budget(rules))
+        (allows == self.base).then(|| Hold {
+            until: self.next_budget(rules),
+        })
     }
 
     const fn rules(&self, direction: Direction) -> &'a ScalingRules {

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::Pipeline;
+use super::{Hold, Pipeline};
 use crate::decision::LimitCause;
 use crate::history::Gap;
 use crate::{Direction, Limit, Replicas, Rollout};
@@ -43,11 +43,11 @@ impl Pipeline<'_> {
         })
     }
 
-    /// The end of what locks a direction, if anything does and as far as it is fixed.
-    pub(super) fn locked_until(&self, direction: Direction) -> Option<Option<Timestamp>> {
+    /// The lock of a direction, if there is one.
+    pub(super) fn locked(&self, direction: Direction) -> Option<Hold> {
         match direction {
             Direction::Up => None,
-            Direction::Down => self.shrink_lock().map(|(_, until)| until),
+            Direction::Down => self.shrink_lock().map(|(_, until)| Hold { until }),
         }
     }
 

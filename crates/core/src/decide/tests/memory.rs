@@ -190,6 +190,17 @@ fn r16_after_an_interruption_a_query_that_cannot_be_probed_may_have_had_a_gap() 
         )
     };
     assert!(uncertain(unprobeable.clone()), "nobody saw a gap");
+    // A gap that was seen before the interruption is one.
+    let seen = "1 acting g@1795347000000=load";
+    let (_, history) = count(
+        &resumed(seen, Some(Replicas::new(5)), Continuity::Broken, at(0)),
+        unprobeable.clone(),
+        0,
+    );
+    let held = decide(&policy(), &observe(5, unprobeable.clone()), &history, at(15));
+    let metric = "load".to_owned();
+    let uncertain = false;
+    assert_eq!(held.limit().unwrap().cause, LimitCause::DataGap { metric, uncertain });
     assert_eq!(count(&history, unprobeable.clone(), 59).0, 5);
     assert_eq!(count(&history, unprobeable.clone(), 60).0, 1);
     // What is probed tells by itself, and after a handover nothing was missed.
@@ -270,6 +281,23 @@ fn r22_two_reversals_within_ten_minutes_are_a_fight() {
     let contention = run.history.changes.contention(run.now).unwrap();
     assert_eq!((contention.reversals, contention.until), (2, at(660)));
     assert_eq!(run.history.changes.contention(at(660)), None);
+}
+
+#[test]
+fn r22_who_changes_the_count_while_we_only_report_takes_nothing_back() {
+    let cause_of = |standing, history: &History| {
+        let mut seen = observe(2, fresh("500"));
+        seen.standing = standing;
+        let decision = decide(&policy(), &seen, history, at(0));
+        decision.history.changes.as_slice()[0].cause
+    };
+    let reporting = History {
+        acting: false,
+        ..settled(5)
+    };
+    assert_eq!(cause_of(Standing::Acts, &settled(5)), ChangeCause::Foreign);
+    assert_eq!(cause_of(Standing::Reports, &settled(5)), ChangeCause::Activation);
+    assert_eq!(cause_of(Standing::Acts, &reporting), ChangeCause::Activation);
 }
 
 #[test]

@@ -168,7 +168,8 @@ fn r23_a_metric_without_a_reading_is_not_fresh() {
     seen.readings.clear();
     let decision = decide(&policy(), &seen, &settled(4), at(0));
     assert_eq!(decision.desired.get(), 4);
-    assert_eq!(decision.metrics().next().unwrap().reading.class(), ReadingClass::Failed);
+    let ours = Reading::Failed(Failure::of(FailureClass::Internal));
+    assert_eq!(decision.metrics().next().unwrap().reading, ours);
 }
 
 #[test]
