@@ -13,11 +13,11 @@ use autoscaler_core::{
 };
 
 use crate::limits::{
-    MAX_DAY_SECONDS, MAX_INTERVAL_SECONDS, MAX_METRIC_NAME, MAX_METRICS, MAX_PERIOD_SECONDS, MAX_POLICIES, MAX_QUERY,
+    MAX_DAY_SECONDS, MAX_INTERVAL_SECONDS, MAX_LABEL_NAME, MAX_METRIC_NAME, MAX_METRICS, MAX_PERIOD_SECONDS, MAX_POLICIES, MAX_QUERY,
     MAX_WINDOW_SECONDS,
 };
 use crate::{
-    IntOrQuantity, Metric, MetricAutoscalerSpec, MetricTarget, PolicyType, PrometheusQuery, ScalingPolicy,
+    IntOrQuantity, Metric, MetricAutoscalerSpec, MetricTarget, PerPod, PolicyType, PrometheusQuery, ScalingPolicy,
     ScalingRules, SelectPolicy, SpecError, WhenMissing, WhenNan,
 };
 
@@ -103,6 +103,7 @@ fn check_query(path: &str, prometheus: &PrometheusQuery) -> Result<(), SpecError
         query,
         max_sample_age_seconds,
         look_back_seconds,
+        per_pod,
     } = prometheus;
     within(&format!("{path}.query"), query.chars().count(), MAX_QUERY, "characters")?;
     for (field, given) in [
@@ -111,6 +112,22 @@ fn check_query(path: &str, prometheus: &PrometheusQuery) -> Result<(), SpecError
     ] {
         if let Some(given) = given {
             seconds(&format!("{path}.{field}"), *given, 1, MAX_DAY_SECONDS)?;
+        }
+    }
+    per_pod.as_ref().map_or(Ok(()), |labels| check_labels(&format!("{path}.perPod"), labels))
+}
+
+fn check_labels(path: &str, labels: &PerPod) -> Result<(), SpecError> {
+    for (field, name) in [
+        ("podLabel", labels.pod_label()),
+        ("namespaceLabel", labels.namespace_label()),
+    ] {
+        let mut characters = name.chars();
+        let first = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        let is_label = first && characters.all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !is_label || name.len() > MAX_LABEL_NAME {
+            let message = format!("{name:?} is not the name of a Prometheus label");
+            return Err(SpecError::new(format!("{path}.{field}"), message));
         }
     }
     Ok(())
@@ -125,6 +142,10 @@ fn target(path: &str, metric: &Metric) -> Result<Target, SpecError> {
             return Err(SpecError::new(path, "set exactly one of value and averageValue"));
         }
     };
+    let per_pod = metric.prometheus.as_ref().and_then(|prometheus| prometheus.per_pod.as_ref());
+    if per_pod.is_some() && kind == TargetKind::Value {
+        return Err(SpecError::new(path, "with perPod set averageValue: what each pod should carry"));
+    }
     let path = format!("{path}.{field}");
     Target::new(&metric.name, kind, quantity(&path, amount)?)
         .map_err(|error: PolicyError| SpecError::new(path, error.to_string()))

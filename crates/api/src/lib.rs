@@ -24,7 +24,7 @@ pub use autoscaler::{Cooldown, Fallback, MetricAutoscaler, MetricAutoscalerSpec,
 pub use behavior::{Behavior, PolicyType, ScalingPolicy, ScalingRules, SelectPolicy};
 pub use convert::policy;
 pub use error::SpecError;
-pub use metric::{Metric, MetricTarget, PrometheusQuery, WhenMissing, WhenNan};
+pub use metric::{Metric, MetricTarget, PerPod, PrometheusQuery, WhenMissing, WhenNan};
 pub use parse::{Parsed, parse};
 pub use quantity::IntOrQuantity;
 pub use status::{MetricAutoscalerStatus, MetricStatus};

@@ -7,6 +7,8 @@ pub const MAX_METRICS: usize = 8;
 pub const MAX_METRIC_NAME: usize = 63;
 /// Longest query in characters; longer ones could exhaust the stack of a parser (R5a).
 pub const MAX_QUERY: usize = 4096;
+/// Longest name of a Prometheus label.
+pub const MAX_LABEL_NAME: usize = 128;
 /// Most rate policies in one direction.
 pub const MAX_POLICIES: usize = 16;
 /// Longest quantity in characters.

@@ -11,13 +11,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::IntOrQuantity;
-use crate::limits::{MAX_DAY_SECONDS, MAX_METRIC_NAME, MAX_QUERY};
+use crate::limits::{MAX_DAY_SECONDS, MAX_LABEL_NAME, MAX_METRIC_NAME, MAX_QUERY};
 use crate::quantity::{POSITIVE_MESSAGE, POSITIVE_RULE};
 
 /// One metric: a source, and a target to keep it at.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.prometheus)").message("a metric needs a source: set prometheus.query"))]
+#[x_kube(validation = Rule::new("!has(self.prometheus) || !has(self.prometheus.perPod) || has(self.target.averageValue)")
+    .message("with perPod set target.averageValue: what each pod should carry"))]
 pub struct Metric {
     /// Name of the metric, unique in the list; status, events and the operator's own metrics refer to it. A DNS label of
     /// at most 63 characters, such as publish-rate.
@@ -51,13 +53,13 @@ pub struct Metric {
     pub when_nan: Option<WhenNan>,
 }
 
-/// A PromQL query that answers with one number.
+/// A PromQL query that answers with one number, or with one for each pod.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct PrometheusQuery {
     /// The query, sent to the Prometheus that the operator is configured with: 1 to 4096 characters. It must answer with
-    /// one series or a scalar; several series are refused as a reading, so aggregate with sum, max or avg. Counters need
-    /// a rate.
+    /// one series or a scalar; several series are refused as a reading, so aggregate with sum, max or avg, or set perPod.
+    /// Counters need a rate.
     ///
     /// Example: `sum(rate(http_requests_total{namespace="shop",service="cart"}[1m]))`
     #[schemars(length(min = 1, max = MAX_QUERY))]
@@ -76,6 +78,50 @@ pub struct PrometheusQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = MAX_DAY_SECONDS))]
     pub look_back_seconds: Option<i32>,
+
+    /// The query answers with one series for each pod, told apart by two labels. Without it the answer is one number.
+    ///
+    /// Only pods that the target owns count. A pod that has not started, or has no series, is reckoned with whatever makes
+    /// the change smaller; one that is younger than the query looks back is taken to be at its target before anything
+    /// shrinks. Example: `sum by (namespace, pod) (rate(http_requests_total[1m]))`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PerPod")]
+    pub per_pod: Option<PerPod>,
+}
+
+/// Which labels tell whose series it is.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct PerPod {
+    /// Label that holds the name of the pod. Default pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(max = MAX_LABEL_NAME))]
+    #[x_kube(validation = Rule::new(LABEL_RULE).message(LABEL_MESSAGE))]
+    pub pod_label: Option<String>,
+
+    /// Label that holds the namespace of the pod: pods of a StatefulSet have the same names in every namespace. Default
+    /// namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(max = MAX_LABEL_NAME))]
+    #[x_kube(validation = Rule::new(LABEL_RULE).message(LABEL_MESSAGE))]
+    pub namespace_label: Option<String>,
+}
+
+/// What the API server demands of the name of a label.
+const LABEL_RULE: &str = "self.matches('^[a-zA-Z_][a-zA-Z0-9_]*$')";
+/// What it says otherwise.
+const LABEL_MESSAGE: &str = "must be the name of a Prometheus label: letters, digits and '_', not a digit first";
+
+impl PerPod {
+    /// The label with the pod's name.
+    pub fn pod_label(&self) -> &str {
+        self.pod_label.as_deref().unwrap_or("pod")
+    }
+
+    /// The label with its namespace.
+    pub fn namespace_label(&self) -> &str {
+        self.namespace_label.as_deref().unwrap_or("namespace")
+    }
 }
 
 impl PrometheusQuery {
@@ -109,7 +155,8 @@ pub struct MetricTarget {
     pub value: Option<IntOrQuantity>,
 
     /// The query's answer divided by the number of replicas is kept at this amount: replicas = answer / averageValue,
-    /// rounded up. For totals, such as requests per second of the whole workload.
+    /// rounded up. For totals, such as requests per second of the whole workload. With prometheus.perPod: the average of
+    /// the pods is kept at this amount.
     ///
     /// A quantity above 0: 100, 1e3, 60m (0.06), 2Gi. Quote fractions: "0.5".
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -297,3 +297,37 @@ async fn what_the_schema_does_not_know_is_pruned() {
         .unwrap();
     assert_eq!(stored["spec"], submit(&autoscaler()).await.unwrap()["spec"]);
 }
+
+#[tokio::test]
+async fn a_metric_of_every_pod_is_compared_with_an_average() {
+    let per_pod = |target: Value| {
+        json!({
+            "name": "rate",
+            "prometheus": {"query": "rate(m[1m])", "perPod": {"podLabel": "pod_name"}},
+            "target": target,
+        })
+    };
+    let refusal = refused("metrics.0", per_pod(json!({"value": 5}))).await;
+    assert_eq!(
+        refusal,
+        ["spec.metrics[0]: Invalid value: with perPod set target.averageValue: what each pod should carry"]
+    );
+    let stored = submit(&autoscaler_with("metrics.0", per_pod(json!({"averageValue": 5})))).await.unwrap();
+    // Nothing is defaulted into a list: GitOps tools would be out of sync for ever.
+    assert_eq!(stored["spec"]["metrics"][0]["prometheus"]["perPod"], json!({"podLabel": "pod_name"}));
+}
+
+#[rstest]
+#[case("podLabel", "pod-name")]
+#[case("podLabel", "")]
+#[case("namespaceLabel", "1st")]
+#[case("namespaceLabel", "namespace ")]
+#[tokio::test]
+async fn labels_are_what_prometheus_calls_so(#[case] field: &str, #[case] name: &str) {
+    let at = format!("metrics.0.prometheus.perPod.{field}");
+    let expected = format!(
+        "spec.{}: Invalid value: must be the name of a Prometheus label: letters, digits and '_', not a digit first",
+        at.replace(".0.", "[0].")
+    );
+    assert_eq!(refused("metrics.0.prometheus.perPod", json!({field: name})).await, [expected]);
+}

@@ -256,6 +256,21 @@ fn a_metric_of_an_unknown_kind_does_not_fail_the_policy() {
     json!(-5),
     "spec.metrics[0].prometheus.lookBackSeconds: must be from 1 to 86400, not -5"
 )]
+#[case(
+    "metrics.0.prometheus.perPod",
+    json!({"podLabel": "pod-name"}),
+    "spec.metrics[0].prometheus.perPod.podLabel: \"pod-name\" is not the name of a Prometheus label"
+)]
+#[case(
+    "metrics.0.prometheus.perPod",
+    json!({"namespaceLabel": ""}),
+    "spec.metrics[0].prometheus.perPod.namespaceLabel: \"\" is not the name of a Prometheus label"
+)]
+#[case(
+    "metrics.0",
+    json!({"name": "rate", "prometheus": {"query": "m", "perPod": {}}, "target": {"value": 1}}),
+    "spec.metrics[0].target: with perPod set averageValue: what each pod should carry"
+)]
 #[case("metrics.0.target", json!({}), "spec.metrics[0].target: set exactly one of value and averageValue")]
 #[case(
     "metrics.0.target",
