@@ -3,6 +3,7 @@
 //! The API server has checked all of this already, by the schema. It is checked once more because the schema installed
 //! may be older than this code: what slipped past is an error that names the field, never a panic (R23).
 
+use autoscaler_core::per_pod::WarmUp;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
@@ -13,8 +14,8 @@ use autoscaler_core::{
 };
 
 use crate::limits::{
-    MAX_DAY_SECONDS, MAX_INTERVAL_SECONDS, MAX_LABEL_NAME, MAX_METRIC_NAME, MAX_METRICS, MAX_PERIOD_SECONDS, MAX_POLICIES, MAX_QUERY,
-    MAX_WINDOW_SECONDS,
+    MAX_DAY_SECONDS, MAX_INTERVAL_SECONDS, MAX_LABEL_NAME, MAX_METRIC_NAME, MAX_METRICS, MAX_PERIOD_SECONDS,
+    MAX_POLICIES, MAX_QUERY, MAX_WINDOW_SECONDS,
 };
 use crate::{
     IntOrQuantity, Metric, MetricAutoscalerSpec, MetricTarget, PerPod, PolicyType, PrometheusQuery, ScalingPolicy,
@@ -95,6 +96,7 @@ fn metric_policy(path: &str, metric: &Metric, look_back: Seconds) -> Result<Metr
             WhenNan::Zero => autoscaler_core::WhenNan::Zero,
         },
         look_back,
+        warm_up: WarmUp::Sample,
     })
 }
 
@@ -114,7 +116,9 @@ fn check_query(path: &str, prometheus: &PrometheusQuery) -> Result<(), SpecError
             seconds(&format!("{path}.{field}"), *given, 1, MAX_DAY_SECONDS)?;
         }
     }
-    per_pod.as_ref().map_or(Ok(()), |labels| check_labels(&format!("{path}.perPod"), labels))
+    per_pod
+        .as_ref()
+        .map_or(Ok(()), |labels| check_labels(&format!("{path}.perPod"), labels))
 }
 
 fn check_labels(path: &str, labels: &PerPod) -> Result<(), SpecError> {
@@ -142,9 +146,15 @@ fn target(path: &str, metric: &Metric) -> Result<Target, SpecError> {
             return Err(SpecError::new(path, "set exactly one of value and averageValue"));
         }
     };
-    let per_pod = metric.prometheus.as_ref().and_then(|prometheus| prometheus.per_pod.as_ref());
+    let per_pod = metric
+        .prometheus
+        .as_ref()
+        .and_then(|prometheus| prometheus.per_pod.as_ref());
     if per_pod.is_some() && kind == TargetKind::Value {
-        return Err(SpecError::new(path, "with perPod set averageValue: what each pod should carry"));
+        return Err(SpecError::new(
+            path,
+            "with perPod set averageValue: what each pod should carry",
+        ));
     }
     let path = format!("{path}.{field}");
     Target::new(&metric.name, kind, quantity(&path, amount)?)

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::per_pod::PodCounts;
 use crate::policy::Target;
 use crate::ratio::Ratio;
 use crate::{History, Quantity, Reading, Replicas, Rollout, Seconds};
@@ -128,6 +129,8 @@ pub struct MetricStep {
     pub target: Option<Target>,
     /// The count it asks for and how that was found, if it asks for one.
     pub proposal: Option<Proposal>,
+    /// The pods behind it, for a metric of every pod.
+    pub pods: Option<PodCounts>,
     /// How its state is used.
     pub part: Part,
 }

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::per_pod::{Pod, PodSamples};
 use crate::{Reading, Replicas, Seconds};
 
 /// Everything one decision may depend on, apart from the policy and the memory.
@@ -11,6 +12,8 @@ pub struct Observation {
     pub replicas: Replicas,
     /// Ready replicas, if the kind of target tells.
     pub ready: Option<Replicas>,
+    /// The target's own pods, if a metric is about each of them.
+    pub pods: Option<Vec<Pod>>,
     /// A rollout under way, which forbids shrinking (R18).
     pub rollout: Option<Rollout>,
     /// One reading per metric of the policy, in its order.
@@ -26,8 +29,21 @@ pub struct Observation {
 pub struct MetricReading {
     /// Name of the metric in the policy.
     pub name: String,
-    /// What it told.
+    /// What it told. Of a metric of every pod the value is the sum, and only whether it can be believed counts.
     pub reading: Reading,
+    /// What it told of each pod (R10).
+    pub pods: Option<PodSamples>,
+}
+
+impl MetricReading {
+    /// One number.
+    pub fn one(name: impl Into<String>, reading: Reading) -> Self {
+        Self {
+            name: name.into(),
+            reading,
+            pods: None,
+        }
+    }
 }
 
 /// Why the target is in a rollout.

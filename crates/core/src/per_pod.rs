@@ -20,7 +20,7 @@ use jiff::Timestamp;
 
 use crate::decision::{Basis, Proposal};
 use crate::ratio::Ratio;
-use crate::{Quantity, Replicas, Seconds};
+use crate::{Quantity, Replicas, Seconds, Target, TargetKind};
 
 use group::Groups;
 
@@ -89,6 +89,18 @@ pub enum PodTarget {
     },
 }
 
+impl From<Target> for PodTarget {
+    fn from(target: Target) -> Self {
+        match target.kind() {
+            // One number for all pods is no metric of every pod, and the schema refuses it there.
+            TargetKind::Value | TargetKind::AverageValue => Self::AverageValue(target.amount()),
+            TargetKind::Utilization => Self::Utilization {
+                percent: u32::try_from(target.amount().nanos() / Quantity::from_units(1).nanos()).unwrap_or(u32::MAX),
+            },
+        }
+    }
+}
+
 /// How long the samples of a young pod are not to be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WarmUp {
@@ -127,7 +139,10 @@ pub struct PodMetric<'a> {
 pub enum PodMetricError {
     /// There is no sample of any pod that counts.
     #[error("no pod that has started has a sample")]
-    NoSamples,
+    NoSamples {
+        /// The pods there are.
+        counts: PodCounts,
+    },
     /// A target in percent of requests, and a pod without.
     #[error("pod {pod} requests nothing, so there is nothing to take percent of")]
     NoRequest {
@@ -172,8 +187,8 @@ impl PodMetric<'_> {
     pub fn propose(&self) -> Result<PodProposal, PodMetricError> {
         let groups = Groups::of(self)?;
         let counts = groups.counts();
-        let (judged, direction) = self.judge(&groups).ok_or(PodMetricError::NoSamples)?;
-        let measured = self.ratio(&judged).ok_or(PodMetricError::NoSamples)?;
+        let (judged, direction) = self.judge(&groups).ok_or(PodMetricError::NoSamples { counts })?;
+        let measured = self.ratio(&judged).ok_or(PodMetricError::NoSamples { counts })?;
         let believed = self.completed(&groups, direction);
         let ratio = self.ratio(&believed).unwrap_or(measured);
         let (down, up) = self.tolerance;

@@ -3,6 +3,7 @@
 //! Defaults of `behavior` are those of `autoscaling/v2` (`pkg/apis/autoscaling/v2/defaults.go`), tolerance and the
 //! downscale window those of the kube-controller-manager flags.
 
+use crate::per_pod::WarmUp;
 use crate::{Quantity, Replicas, Seconds};
 
 /// A validated policy.
@@ -101,6 +102,8 @@ pub struct MetricPolicy {
     pub when_nan: WhenNan,
     /// How far back the query looks.
     pub look_back: Seconds,
+    /// From when on a pod counts in full; for metrics of every pod.
+    pub warm_up: WarmUp,
 }
 
 /// What a metric is compared with: a kind and an amount above zero.
@@ -138,8 +141,12 @@ impl Target {
 pub enum TargetKind {
     /// The query's answer itself is to stay at the amount; replicas scale with the ratio.
     Value,
-    /// The query's answer divided by the replicas is to stay at the amount: replicas = total / amount.
+    /// The query's answer divided by the replicas is to stay at the amount: replicas = total / amount. Of a metric of
+    /// every pod the average is to stay there.
     AverageValue,
+    /// The percentage of what the pods request, together, is to stay at the amount. For metrics of every pod only; no
+    /// source of the resource offers it yet.
+    Utilization,
 }
 
 /// What an empty answer means.

@@ -2,8 +2,7 @@
 //!
 //! A row keeps the number that the HPA's test gives it; each is a case named by its id. Where we decide otherwise on
 //! purpose, the row states the HPA's result like any other, and `differences` has ours and the reason: a row that
-//! differs without an entry there fails, and so does an entry that no row bears out. What needs metrics per pod waits in
-//! `index`. Metrics of the CPU appear where the CPU is only the source of a ratio: a `value` metric of the same ratio
+//! differs without an entry there fails, and so does an entry that no row bears out. Metrics of the CPU appear where the CPU is only the source of a ratio: a `value` metric of the same ratio
 //! stands in for it.
 
 mod conformance {
@@ -15,6 +14,7 @@ mod conformance {
     mod limits;
     mod memory;
     mod per_pod;
+    mod pod_decisions;
     mod pods;
     mod policies;
     mod row;

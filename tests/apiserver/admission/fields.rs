@@ -312,9 +312,14 @@ async fn a_metric_of_every_pod_is_compared_with_an_average() {
         refusal,
         ["spec.metrics[0]: Invalid value: with perPod set target.averageValue: what each pod should carry"]
     );
-    let stored = submit(&autoscaler_with("metrics.0", per_pod(json!({"averageValue": 5})))).await.unwrap();
+    let stored = submit(&autoscaler_with("metrics.0", per_pod(json!({"averageValue": 5}))))
+        .await
+        .unwrap();
     // Nothing is defaulted into a list: GitOps tools would be out of sync for ever.
-    assert_eq!(stored["spec"]["metrics"][0]["prometheus"]["perPod"], json!({"podLabel": "pod_name"}));
+    assert_eq!(
+        stored["spec"]["metrics"][0]["prometheus"]["perPod"],
+        json!({"podLabel": "pod_name"})
+    );
 }
 
 #[rstest]
@@ -329,5 +334,8 @@ async fn labels_are_what_prometheus_calls_so(#[case] field: &str, #[case] name: 
         "spec.{}: Invalid value: must be the name of a Prometheus label: letters, digits and '_', not a digit first",
         at.replace(".0.", "[0].")
     );
-    assert_eq!(refused("metrics.0.prometheus.perPod", json!({field: name})).await, [expected]);
+    assert_eq!(
+        refused("metrics.0.prometheus.perPod", json!({field: name})).await,
+        [expected]
+    );
 }

@@ -145,13 +145,14 @@ impl Operator {
     fn observe(&mut self, world: &World<'_>, now: SignedDuration) -> Observation {
         let spec = &world.object.spec;
         let skew = world.skew + self.clock;
-        let readings = spec.metrics.iter().map(|metric| MetricReading {
-            name: metric.policy.name.clone(),
-            reading: self.read(metric, world, now),
-        });
+        let readings = spec
+            .metrics
+            .iter()
+            .map(|metric| MetricReading::one(metric.policy.name.as_str(), self.read(metric, world, now)));
         Observation {
             replicas: world.target.replicas,
             ready: world.target.ready(now),
+            pods: None,
             rollout: world.target.rollout(),
             readings: readings.collect(),
             clock_skew: (skew.abs() > allowed_skew(spec.interval)).then_some(skew),

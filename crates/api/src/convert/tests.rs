@@ -2,6 +2,7 @@
 //! pass is an error with the field's path, never a panic.
 
 use autoscaler_core::ScalingRules as CoreRules;
+use autoscaler_core::per_pod::WarmUp;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -52,6 +53,7 @@ fn the_least_a_user_writes_has_the_defaults_of_the_design() {
             when_missing: autoscaler_core::WhenMissing::Hold,
             when_nan: autoscaler_core::WhenNan::Hold,
             look_back: Seconds::new(60),
+            warm_up: WarmUp::Sample,
         }]
     );
 }

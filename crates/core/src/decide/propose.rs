@@ -19,7 +19,8 @@ impl Pipeline<'_> {
         let total = Ratio::new(load, target.amount());
         let (ratio, compared) = match target.kind() {
             TargetKind::Value => (total, load),
-            TargetKind::AverageValue => (total.per(self.current), share(load, self.current)),
+            // Percent of requests are never compared as one number; the total would be the nearest thing.
+            TargetKind::AverageValue | TargetKind::Utilization => (total.per(self.current), share(load, self.current)),
         };
         let (down, up) = (self.policy.scale_down.tolerance, self.policy.scale_up.tolerance);
         let (replicas, basis) = if ratio.is_within(down, up) {
@@ -28,9 +29,11 @@ impl Pipeline<'_> {
             match (ratio.cmp_one(), target.kind()) {
                 (Ordering::Equal, _) => (self.current, Basis::WithinTolerance),
                 (Ordering::Less, TargetKind::Value) => (ratio.times_ceil(self.current), Basis::BelowTarget),
-                (Ordering::Less, TargetKind::AverageValue) => (total.times_ceil(Replicas::new(1)), Basis::BelowTarget),
                 (Ordering::Greater, TargetKind::Value) => self.grow_by_ratio(metric, ratio),
-                (Ordering::Greater, TargetKind::AverageValue) => {
+                (Ordering::Less, TargetKind::AverageValue | TargetKind::Utilization) => {
+                    (total.times_ceil(Replicas::new(1)), Basis::BelowTarget)
+                }
+                (Ordering::Greater, TargetKind::AverageValue | TargetKind::Utilization) => {
                     (total.times_ceil(Replicas::new(1)), Basis::AboveTarget)
                 }
             }

@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Pipeline;
-use crate::decision::{Asked, MetricStep, Part};
+use crate::decision::{Asked, MetricStep, Part, Proposal};
 use crate::history::Gap;
+use crate::per_pod::{PodCounts, PodMetric, PodMetricError, PodProposal};
 use crate::reading::ReadingClass;
 use crate::{
     Evidence, Failure, FailureClass, Limit, LimitCause, MetricPolicy, MetricReading, Observation, Quantity, Reading,
@@ -20,6 +21,23 @@ pub(super) struct Merged {
     pub(super) proposal: Option<Replicas>,
     /// There is a proposal, and every metric that counts is Fresh; otherwise the shrink window remembers the present count.
     pub(super) may_shrink: bool,
+}
+
+/// What a metric tells once its pods have been looked at; of a metric of one number only the reading.
+struct OfPods {
+    reading: Reading,
+    proposal: Option<Proposal>,
+    pods: Option<PodCounts>,
+}
+
+impl OfPods {
+    fn only(reading: Reading) -> Self {
+        Self {
+            reading,
+            proposal: None,
+            pods: None,
+        }
+    }
 }
 
 /// Whether a reading that would carry a change has not been probed.
@@ -39,9 +57,8 @@ impl Pipeline<'_> {
     pub(super) fn read_and_merge(&mut self) -> Merged {
         let mut steps = Vec::with_capacity(self.policy.metrics.len());
         for metric in &self.policy.metrics {
-            let reading = reading_of(&self.observation.readings, &metric.name);
-            self.note_gap(metric, &reading);
-            steps.push(self.read_one(metric, reading));
+            let told = reading_of(&self.observation.readings, &metric.name);
+            steps.push(self.read_one(metric, told));
         }
         let names = |name: &String| self.policy.metrics.iter().any(|metric| metric.name == *name);
         self.history.not_fresh_since.retain(|name, _| names(name));
@@ -69,18 +86,60 @@ impl Pipeline<'_> {
         }
     }
 
-    fn read_one(&mut self, metric: &MetricPolicy, reading: Reading) -> MetricStep {
+    fn read_one(&mut self, metric: &MetricPolicy, told: MetricReading) -> MetricStep {
+        let OfPods {
+            reading,
+            proposal,
+            pods,
+        } = self.of_pods(metric, told);
+        self.note_gap(metric, &reading);
         let (load, part) = self.load_of(metric, &reading);
-        let proposal = metric
-            .target
-            .zip(load)
-            .map(|(target, load)| self.propose(metric, target, load));
+        let proposal = match (metric.target, load) {
+            (Some(target), Some(load)) => Some(proposal.unwrap_or_else(|| self.propose(metric, target, load))),
+            (None, _) | (_, None) => None,
+        };
         MetricStep {
             metric: metric.name.clone(),
             reading,
             target: metric.target,
             proposal,
+            pods,
             part,
+        }
+    }
+
+    /// What a metric of every pod asks for. If none of the pods that count has a sample, it is absent.
+    fn of_pods(&self, metric: &MetricPolicy, told: MetricReading) -> OfPods {
+        let MetricReading { name: _, reading, pods } = told;
+        let (Some(samples), Some(target), Some(_)) = (pods, metric.target, reading.value()) else {
+            return OfPods::only(reading);
+        };
+        let failed = |why: &str| OfPods::only(Reading::Failed(Failure::of(FailureClass::Internal).because(why)));
+        let Some(pods) = &self.observation.pods else {
+            return failed("the pods of the target are not known yet");
+        };
+        let proposed = PodMetric {
+            target: target.into(),
+            tolerance: (self.policy.scale_down.tolerance, self.policy.scale_up.tolerance),
+            warm_up: metric.warm_up,
+            current: self.current,
+            pods,
+            samples: &samples,
+            now: self.now,
+        }
+        .propose();
+        match proposed {
+            Ok(PodProposal { proposal, counts }) => OfPods {
+                reading,
+                proposal: Some(proposal),
+                pods: Some(counts),
+            },
+            Err(PodMetricError::NoSamples { counts }) => OfPods {
+                reading: Reading::Missing { source_proven: false },
+                proposal: None,
+                pods: Some(counts),
+            },
+            Err(error @ PodMetricError::NoRequest { .. }) => failed(&error.to_string()),
         }
     }
 
@@ -239,10 +298,7 @@ fn blocker_of(step: &MetricStep) -> Option<LimitCause> {
 }
 
 /// The reading by name; one that was not taken is a failure of ours, not an absence of data.
-fn reading_of(readings: &[MetricReading], name: &str) -> Reading {
-    let found = readings
-        .iter()
-        .find(|metric| metric.name == name)
-        .map(|metric| metric.reading.clone());
-    found.unwrap_or(Reading::Failed(Failure::of(FailureClass::Internal)))
+fn reading_of(readings: &[MetricReading], name: &str) -> MetricReading {
+    let found = readings.iter().find(|metric| metric.name == name).cloned();
+    found.unwrap_or_else(|| MetricReading::one(name, Reading::Failed(Failure::of(FailureClass::Internal))))
 }

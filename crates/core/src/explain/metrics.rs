@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{put, span, time};
 use crate::decision::{Basis, MetricStep, Part, Proposal};
+use crate::per_pod::PodCounts;
 use crate::reading::{PartialCause, Question};
 use crate::{Decision, Failure, Reading, Replicas, Target, TargetKind};
 
@@ -14,6 +15,9 @@ pub fn metric(step: &MetricStep) -> String {
         Some((target, proposal)) => format!("metric {name}: {}", proposed(&step.reading, target, proposal)),
         None => format!("metric {name}: {}", reading(&step.reading)),
     };
+    if let Some(counts) = step.pods {
+        text.push_str(&pods(counts));
+    }
     match step.part {
         Part::Counts | Part::AssumedZero => {}
         Part::Ignored => text.push_str(", left out (whenMissing: Ignore)"),
@@ -63,6 +67,7 @@ fn proposed(reading: &Reading, target: Target, proposal: Proposal) -> String {
     let per = match target.kind() {
         TargetKind::Value => "",
         TargetKind::AverageValue => " per replica",
+        TargetKind::Utilization => " % of requests",
     };
     let (compared, amount) = (proposal.compared, target.amount());
     let mut text = match reading {
@@ -83,6 +88,34 @@ fn proposed(reading: &Reading, target: Target, proposal: Proposal) -> String {
         put(&mut text, format_args!(", but {}", partial(cause)));
     }
     text
+}
+
+/// The pods behind a number, if it does not rest on all of them: ", 3 of 5 pods measured (2 starting)".
+fn pods(counts: PodCounts) -> String {
+    let PodCounts {
+        measured,
+        young,
+        unready,
+        missing,
+    } = counts;
+    let all = measured + young + unready + missing;
+    if measured == all && all > 0 {
+        return String::new();
+    }
+    let rest = [
+        (unready, "starting"),
+        (young, "too young for the range of the query"),
+        (missing, "without a series"),
+    ];
+    let rest: Vec<String> = rest
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    match rest.as_slice() {
+        [] => ", the target has no pods".to_owned(),
+        rest => format!(", {measured} of {all} pods measured ({})", rest.join(", ")),
+    }
 }
 
 /// A reading without its target.
@@ -159,6 +192,7 @@ pub fn target(step: &MetricStep) -> String {
         Some(target) => match target.kind() {
             TargetKind::Value => format!("{found}/{}", target.amount()),
             TargetKind::AverageValue => format!("{found}/{} (avg)", target.amount()),
+            TargetKind::Utilization => format!("{found}%/{}%", target.amount()),
         },
     }
 }

@@ -2,6 +2,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::decision::{Basis, MetricStep, Part, Proposal, Trail};
+use crate::per_pod::PodCounts;
 use crate::ratio::Ratio;
 use crate::reading::PartialCause;
 use crate::{
@@ -40,6 +41,7 @@ fn step(reading: Reading, part: Part, asks: Option<(i64, u32, Basis)>) -> Metric
         reading,
         target: Some(target),
         proposal,
+        pods: None,
         part,
     }
 }
@@ -388,4 +390,44 @@ fn a_fight_names_the_other_writer_if_it_is_known() {
 #[case(90_400, "90 s")]
 fn spans_have_a_decimal_below_ten(#[case] milliseconds: i64, #[case] expected: &str) {
     assert_eq!(span(SignedDuration::from_millis(milliseconds)), expected);
+}
+
+#[test]
+fn a_metric_of_every_pod_tells_on_how_many_it_rests() {
+    let told = |counts: PodCounts| {
+        let mut step = step(fresh(173), Part::Counts, Some((173, 6, Basis::AboveTarget)));
+        step.pods = Some(counts);
+        metric(&step)
+    };
+    let all = PodCounts {
+        measured: 3,
+        ..PodCounts::default()
+    };
+    assert_eq!(told(all), "metric load: 173 per replica, target 100, asks for 6");
+    let some = PodCounts {
+        measured: 3,
+        young: 1,
+        unready: 2,
+        missing: 1,
+    };
+    assert_eq!(
+        told(some),
+        "metric load: 173 per replica, target 100, asks for 6, 3 of 7 pods measured (2 starting, 1 too young for the \
+         range of the query, 1 without a series)"
+    );
+    let mut absent = step(Reading::Missing { source_proven: false }, BLOCKS, None);
+    absent.pods = Some(PodCounts {
+        missing: 3,
+        ..PodCounts::default()
+    });
+    assert_eq!(
+        metric(&absent),
+        "metric load: no series, 0 of 3 pods measured (3 without a series), blocks scaling down since \
+         1970-01-01T00:00:00Z"
+    );
+    absent.pods = Some(PodCounts::default());
+    assert_eq!(
+        metric(&absent),
+        "metric load: no series, the target has no pods, blocks scaling down since 1970-01-01T00:00:00Z"
+    );
 }

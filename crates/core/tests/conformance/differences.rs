@@ -89,6 +89,18 @@ pub(super) const TOPICS: &[Topic] = &[
                 3,
             ),
             row("A20", "the same by the usage of one container", 2, 3),
+            row(
+                "E45",
+                "target 50 % of requests, 5 pods: three at 30 % on average, two not ready, 2 to 6 allowed",
+                2,
+                3,
+            ),
+            row(
+                "E72",
+                "target 50 % of requests, 4 replicas of which one pod is listed, at 100 %",
+                2,
+                4,
+            ),
             row("K38", "100 per pod, 4 pods, two at 50 and two pending", 1, 2),
             row(
                 "R10",

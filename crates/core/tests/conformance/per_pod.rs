@@ -129,7 +129,11 @@ fn case_k35_nor_do_they_for_an_average() {
 #[test]
 fn case_a46_without_any_sample_there_is_nothing_to_say() {
     let found = Pods::of("mx4", 1_000).propose(4, PodTarget::Utilization { percent: 100 }, CPU, TENTH);
-    assert_eq!(found, Err(PodMetricError::NoSamples), "{}", "A46");
+    let counts = PodCounts {
+        missing: 4,
+        ..PodCounts::default()
+    };
+    assert_eq!(found, Err(PodMetricError::NoSamples { counts }), "{}", "A46");
     judge("A46", 4, 4);
 }
 

@@ -1,5 +1,6 @@
 //! The setting of one row, and the comparison with what the HPA does there.
 
+use autoscaler_core::per_pod::WarmUp;
 use autoscaler_core::{
     Bounds, Change, ChangeCause, Cooldown, Decision, Direction, Evidence, Failure, FailureClass, History, LimitCause,
     MetricPolicy, MetricReading, Observation, Policy, Quantity, RatePolicy, Reading, Replicas, ScalingRules, Seconds,
@@ -103,6 +104,7 @@ impl Row {
             observation: Observation {
                 replicas,
                 ready: Some(replicas),
+                pods: None,
                 rollout: None,
                 readings: Vec::new(),
                 clock_skew: None,
@@ -182,8 +184,9 @@ impl Row {
             when_missing: WhenMissing::Hold,
             when_nan: WhenNan::Hold,
             look_back: Seconds::new(60),
+            warm_up: WarmUp::Sample,
         });
-        self.observation.readings.push(MetricReading { name, reading });
+        self.observation.readings.push(MetricReading::one(name, reading));
         self
     }
 

@@ -1,5 +1,6 @@
 //! Policies, observations and memories of every kind. Memories are made by deciding, so each could have come about.
 
+use autoscaler_core::per_pod::WarmUp;
 use autoscaler_core::{
     Bounds, Change, ChangeCause, Cooldown, Evidence, Failure, FailureClass, Fallback, History, MetricPolicy,
     MetricReading, Observation, Policy, Quantity, RatePolicy, Reading, Replicas, Rollout, ScalingRules, Seconds,
@@ -64,7 +65,7 @@ prop_compose! {
         look_back in any_seconds(&[15, 60]),
     ) -> MetricPolicy {
         let target = Target::new(&name, kind, Quantity::from_millis(target)).expect("above zero");
-        MetricPolicy { name: name.clone(), target: Some(target), when_missing, when_nan, look_back }
+        MetricPolicy { name: name.clone(), target: Some(target), when_missing, when_nan, look_back, warm_up: WarmUp::Sample }
     }
 }
 
@@ -216,12 +217,10 @@ impl Sight {
         Observation {
             replicas,
             ready: self.ready.map(|ready| Replicas::new(ready).min(replicas)),
+            pods: None,
             rollout: self.rollout,
             readings: readings
-                .map(|(metric, reading)| MetricReading {
-                    name: metric.name.clone(),
-                    reading: reading.clone(),
-                })
+                .map(|(metric, reading)| MetricReading::one(metric.name.as_str(), reading.clone()))
                 .collect(),
             clock_skew: self.clock_skew,
             standing: self.standing,

@@ -70,7 +70,7 @@ fn about_the_target(policy: &Policy, replicas: Replicas, permille: i64) -> Sight
             let target = goal.amount().nanos();
             let whole = match goal.kind() {
                 TargetKind::Value => target,
-                TargetKind::AverageValue => target * replicas.as_i128(),
+                TargetKind::AverageValue | TargetKind::Utilization => target * replicas.as_i128(),
             };
             probed(Quantity::from_nanos(whole + whole * i128::from(permille) / 1_000))
         })

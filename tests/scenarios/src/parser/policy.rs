@@ -1,5 +1,6 @@
 //! The settings of a policy. Bounds of numbers are those of the custom resource's schema.
 
+use autoscaler_core::per_pod::WarmUp;
 use autoscaler_core::{
     Bounds, Cooldown, Fallback, MetricPolicy, RatePolicy, RateUnit, Replicas, ScalingRules, Seconds, SelectPolicy,
     Target, TargetKind, WhenMissing, WhenNan,
@@ -133,6 +134,7 @@ fn metric(words: &mut Words<'_>) -> Result<Setting, ParseError> {
             when_missing: when_missing.unwrap_or_default(),
             when_nan: when_nan.unwrap_or_default(),
             look_back: reach,
+            warm_up: WarmUp::Sample,
         },
         query,
         look_back,

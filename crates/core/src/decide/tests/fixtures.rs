@@ -1,5 +1,6 @@
 //! Short ways to say what is observed and what is asked for.
 
+use crate::per_pod::WarmUp;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::*;
@@ -33,6 +34,7 @@ pub(super) fn metric(name: &str, kind: TargetKind, target: &str) -> MetricPolicy
         when_missing: WhenMissing::Hold,
         when_nan: WhenNan::Hold,
         look_back: Seconds::new(60),
+        warm_up: WarmUp::Sample,
     }
 }
 
@@ -64,11 +66,9 @@ pub(super) fn observe(replicas: u32, reading: Reading) -> Observation {
     Observation {
         replicas: Replicas::new(replicas),
         ready: Some(Replicas::new(replicas)),
+        pods: None,
         rollout: None,
-        readings: vec![MetricReading {
-            name: "load".to_owned(),
-            reading,
-        }],
+        readings: vec![MetricReading::one("load", reading)],
         clock_skew: None,
         standing: Standing::Acts,
     }

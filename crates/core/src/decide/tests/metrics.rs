@@ -124,10 +124,8 @@ fn r4_an_ignored_metric_neither_asks_nor_blocks() {
         ..metric("other", TargetKind::Value, "1")
     });
     let mut seen = observe(4, fresh("200"));
-    seen.readings.push(MetricReading {
-        name: "other".to_owned(),
-        reading: Reading::Missing { source_proven: false },
-    });
+    seen.readings
+        .push(MetricReading::one("other", Reading::Missing { source_proven: false }));
     assert_eq!(decide(&policy, &seen, &settled(4), at(0)).desired.get(), 2);
 }
 
@@ -137,10 +135,7 @@ fn r11_the_largest_wins_and_one_that_is_not_fresh_blocks_shrinking() {
     policy.metrics.push(metric("other", TargetKind::AverageValue, "10"));
     let seen = |load: &str, other: Reading| {
         let mut seen = observe(4, fresh(load));
-        seen.readings.push(MetricReading {
-            name: "other".to_owned(),
-            reading: other,
-        });
+        seen.readings.push(MetricReading::one("other", other));
         seen
     };
     let count = |seen: &Observation| decide(&policy, seen, &settled(4), at(0)).desired.get();

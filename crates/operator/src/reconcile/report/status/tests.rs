@@ -66,6 +66,7 @@ fn target() -> TargetView {
         resource_version: "1".to_owned(),
         replicas: Some(Replicas::new(3)),
         ready: Some(Replicas::new(3)),
+        pods: None,
         rollout: None,
         owner: None,
         applied_by: None,
@@ -90,12 +91,10 @@ fn decided_on<const N: usize>(subject: &mut Subject, readings: [(&str, Reading);
     let observation = Observation {
         replicas: Replicas::new(3),
         ready: Some(Replicas::new(3)),
+        pods: None,
         rollout: None,
         readings: readings
-            .map(|(name, reading)| MetricReading {
-                name: name.to_owned(),
-                reading,
-            })
+            .map(|(name, reading)| MetricReading::one(name, reading))
             .to_vec(),
         clock_skew: None,
         standing,
