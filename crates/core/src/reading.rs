@@ -40,6 +40,8 @@ pub enum Reading {
     TooMany {
         /// How many series came.
         series: usize,
+        /// The pod that they came for, where one for each pod is due.
+        pod: Option<Arc<str>>,
     },
     /// A number that covers only part of the load: it may justify growth, never a shrink (R2, R3).
     Partial {

@@ -10,6 +10,10 @@ use autoscaler_core::{Evidence, Failure, FailureClass, PartialCause, Quantity, R
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+mod per_pod;
+
+pub use per_pod::{OfPods, PodLabels};
+
 /// A successful answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
@@ -90,7 +94,12 @@ impl Answer {
             Value::Vector(series) => match series.as_slice() {
                 [] => return Reading::Missing { source_proven: false },
                 [one] => one.sample,
-                several => return Reading::TooMany { series: several.len() },
+                several => {
+                    return Reading::TooMany {
+                        series: several.len(),
+                        pod: None,
+                    };
+                }
             },
             Value::Other => None,
         };

@@ -19,6 +19,7 @@ mod rest;
 mod share;
 mod slots;
 
+pub use answer::{OfPods, PodLabels};
 pub use observer::{Observer, Outcome, RequestKind};
 pub use plan::{Leaf, PlanError, PlannedQuery, QueryPlan};
 pub use probe::{Coverage, OwnPods, PodNames, ProbeContext, judge};

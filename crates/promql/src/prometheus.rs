@@ -7,7 +7,7 @@ use autoscaler_core::{Evidence, Failure, FailureClass, PartialCause, Reading};
 use futures::future;
 use tokio::time::{Instant, timeout_at};
 
-use crate::answer::{self, Answer, Value};
+use crate::answer::{self, Answer, OfPods, PodLabels, Value};
 use crate::health::Health;
 use crate::observer::{Observer, Outcome, RequestKind, Silent};
 use crate::plan::{PlanError, PlannedQuery, QueryPlan, offset_text};
@@ -68,11 +68,9 @@ impl Prometheus {
 
     /// Reads a query once. A number has not been probed.
     pub async fn read(&self, query: &PlannedQuery, deadline: Instant) -> Reading {
-        let evidence = match query.plan() {
-            Ok(_) => Evidence::Unprobed,
-            Err(error) if error.refuses_the_text() => return not_sent(FailureClass::BadQuery, error),
-            Err(error) if error.is_passing() => return not_sent(FailureClass::Internal, error),
-            Err(_) => Evidence::Unprobeable,
+        let evidence = match evidence(query) {
+            Ok(evidence) => evidence,
+            Err(refused) => return refused,
         };
         match self.ask(RequestKind::Query, &query.shared_text(), deadline).await {
             Ok(answer) => {
@@ -80,6 +78,27 @@ impl Prometheus {
                     .await
             }
             Err(failure) => Reading::Failed(failure),
+        }
+    }
+
+    /// Reads a query with one series for each pod of a namespace, likewise.
+    pub async fn read_pods(
+        &self,
+        query: &PlannedQuery,
+        (namespace, labels): (&str, &PodLabels),
+        deadline: Instant,
+    ) -> OfPods {
+        let evidence = match evidence(query) {
+            Ok(evidence) => evidence,
+            Err(refused) => return refused.into(),
+        };
+        match self.ask(RequestKind::Query, &query.shared_text(), deadline).await {
+            Ok(answer) => {
+                let OfPods { reading, amounts } = answer.of_pods(namespace, labels, evidence);
+                let reading = self.proven(reading, answer.warned, query, deadline).await;
+                OfPods { reading, amounts }
+            }
+            Err(failure) => Reading::Failed(failure).into(),
         }
     }
 
@@ -205,6 +224,16 @@ impl Prometheus {
         timeout_at(deadline, answer)
             .await
             .unwrap_or(Err(Failure::of(FailureClass::Timeout)))
+    }
+}
+
+/// What a number of this query is given along, or the reading of one that is not even sent.
+fn evidence(query: &PlannedQuery) -> Result<Evidence, Reading> {
+    match query.plan() {
+        Ok(_) => Ok(Evidence::Unprobed),
+        Err(error) if error.refuses_the_text() => Err(not_sent(FailureClass::BadQuery, error)),
+        Err(error) if error.is_passing() => Err(not_sent(FailureClass::Internal, error)),
+        Err(_) => Ok(Evidence::Unprobeable),
     }
 }
 

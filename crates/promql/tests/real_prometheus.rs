@@ -337,7 +337,7 @@ async fn r3_r4_a_real_server_answers_as_the_rules_expect() {
         ),
         "{warned:?}"
     );
-    assert_eq!(read("requests_total").await, Reading::TooMany { series: 2 });
+    assert_eq!(read("requests_total").await, Reading::TooMany { series: 2, pod: None });
     assert_eq!(read("nothing").await, Reading::Missing { source_proven: false });
     assert_eq!(read("0 / 0").await, Reading::NotANumber { source_proven: false });
     assert!(matches!(

@@ -43,7 +43,10 @@ impl Query {
             [value] => Quantity::from_f64(*value).map_or(Reading::NotANumber { source_proven: false }, |value| {
                 Reading::Fresh { value, evidence }
             }),
-            several => Reading::TooMany { series: several.len() },
+            several => Reading::TooMany {
+                series: several.len(),
+                pod: None,
+            },
         }
     }
 

@@ -128,7 +128,8 @@ pub fn reading(reading: &Reading) -> String {
         }
         Reading::Missing { .. } => "no series".to_owned(),
         Reading::NotANumber { .. } => "not a number".to_owned(),
-        Reading::TooMany { series } => format!("{series} series where one is due"),
+        Reading::TooMany { series, pod: None } => format!("{series} series where one is due"),
+        Reading::TooMany { series, pod: Some(pod) } => format!("{series} series for pod {pod} where one is due"),
         Reading::Partial { value, cause } => format!("{value}, but {}", partial(cause)),
         Reading::Failed(failure) => self::failure(failure),
     }

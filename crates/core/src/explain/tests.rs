@@ -214,7 +214,7 @@ fn a_correction_is_told_before_the_metrics(#[case] from: u32, #[case] to: u32, #
     "metric load: not a number, counts as 0 (whenNaN: Zero), target 100, asks for 0")]
 #[case(step(Reading::Missing { source_proven: false }, Part::Ignored, None),
     "metric load: no series, left out (whenMissing: Ignore)")]
-#[case(step(Reading::TooMany { series: 3 }, BLOCKS, None),
+#[case(step(Reading::TooMany { series: 3, pod: None }, BLOCKS, None),
     "metric load: 3 series where one is due, blocks scaling down since 1970-01-01T00:00:00Z")]
 fn each_part_that_a_metric_takes_is_told(#[case] step: MetricStep, #[case] expected: &str) {
     assert_eq!(metric(&step), expected);
@@ -226,7 +226,8 @@ fn each_part_that_a_metric_takes_is_told(#[case] step: MetricStep, #[case] expec
     "stale, its newest sample is 95 s old, more than the 60 s allowed")]
 #[case(Reading::Missing { source_proven: false }, "no series")]
 #[case(Reading::NotANumber { source_proven: false }, "not a number")]
-#[case(Reading::TooMany { series: 2 }, "2 series where one is due")]
+#[case(Reading::TooMany { series: 2, pod: None }, "2 series where one is due")]
+#[case(Reading::TooMany { series: 2, pod: Some("web-0".into()) }, "2 series for pod web-0 where one is due")]
 #[case(
     partial(5, PartialCause::Warning),
     "5, but the source warns that the answer is not whole"

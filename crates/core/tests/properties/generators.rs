@@ -147,7 +147,7 @@ pub(super) fn any_not_fresh() -> impl Strategy<Value = Reading> {
         Just(Reading::Stale { age, limit }),
         any::<bool>().prop_map(|source_proven| Reading::Missing { source_proven }),
         any::<bool>().prop_map(|source_proven| Reading::NotANumber { source_proven }),
-        Just(Reading::TooMany { series: 2 }),
+        Just(Reading::TooMany { series: 2, pod: None }),
         (any_load(), select(causes.to_vec())).prop_map(|(value, cause)| Reading::Partial { value, cause }),
         Just(Reading::Failed(Failure::of(FailureClass::Timeout))),
     ]

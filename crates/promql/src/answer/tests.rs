@@ -44,7 +44,7 @@ fn r4_nan_and_infinities_are_not_a_number() {
 fn r4_more_than_one_series_is_too_many() {
     assert_eq!(
         reading(&vector(&format!("{SEVEN},{SEVEN},{SEVEN}"))),
-        Reading::TooMany { series: 3 }
+        Reading::TooMany { series: 3, pod: None }
     );
 }
 

@@ -83,7 +83,7 @@ fn r6_negative_load_is_no_load() {
 #[rstest]
 #[case(Reading::Missing { source_proven: true }, ReadingClass::Missing)]
 #[case(Reading::NotANumber { source_proven: true }, ReadingClass::NotANumber)]
-#[case(Reading::TooMany { series: 2 }, ReadingClass::TooMany)]
+#[case(Reading::TooMany { series: 2, pod: None }, ReadingClass::TooMany)]
 #[case(failed(), ReadingClass::Failed)]
 #[case(Reading::Partial { value: Quantity::ZERO, cause: PartialCause::Warning }, ReadingClass::Partial)]
 fn r4_what_is_not_fresh_holds_and_says_so(#[case] reading: Reading, #[case] class: ReadingClass) {

@@ -369,7 +369,7 @@ fn r4_a_number_that_rests_on_no_series_is_missing() {
 fn a_reading_that_is_no_whole_number_stays_what_it_is() {
     let readings = [
         Reading::Missing { source_proven: true },
-        Reading::TooMany { series: 2 },
+        Reading::TooMany { series: 2, pod: None },
         partial(PartialCause::Warning),
         Reading::Failed(Failure::of(FailureClass::Timeout)),
     ];
