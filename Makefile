@@ -56,7 +56,11 @@ test-side-by-side: binaries operator ## Ours beside the HPA controller of Kubern
 	@# Shown even when it passes: the counts are what one wants to know.
 	$(CARGO) test --locked --package acceptance --test side_by_side -- --nocapture
 
-##@ Looking for trouble
+##@ Looking for trouble, and for time
+
+.PHONY: bench
+bench: toolchain ## Time one decision of the core (the aim: 20 us)
+	$(CARGO) bench --locked --package autoscaler-core
 
 TARGET ?= quantity
 FUZZ_SECONDS ?= 60

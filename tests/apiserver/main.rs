@@ -12,6 +12,7 @@ mod gated;
 mod leader;
 mod memory;
 mod operator;
+mod per_pod;
 mod rest;
 mod rights;
 mod scaling;

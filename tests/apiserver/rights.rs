@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::access::Right;
 use crate::gated;
 use crate::operator::Operator;
+use crate::per_pod;
 use crate::shared::rbac_file;
 use crate::world::{DEADLINE, World, assert_contains};
 use crate::writers::install_keda;
@@ -29,6 +30,7 @@ async fn every_right_is_used_and_none_is_missing() {
     let mark = world.mark();
     let operator = world.operator().await;
     scale_every_kind(&world).await;
+    follow_pods(&world).await;
     write_over_a_stale_version(&world).await;
     lose_the_lease(&world, &operator).await;
 
@@ -52,6 +54,13 @@ async fn scale_every_kind(world: &World) {
         world.wait_wanted(kind, &name, 3).await;
         world.wait_condition(&name, "Ready", "True", "ValidMetricFound").await;
     }
+}
+
+async fn follow_pods(world: &World) {
+    world.workload("StatefulSet", "web", 1).await;
+    per_pod::set(world, "web-0", 200.0).await;
+    per_pod::autoscale(world, "StatefulSet", "web", "").await;
+    world.wait_wanted("StatefulSet", "web", 2).await;
 }
 
 /// Somebody else writes the autoscaler, so the version that the operator knows is no longer the newest.

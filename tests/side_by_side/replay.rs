@@ -35,6 +35,7 @@ impl<'a> Replay<'a> {
         let observation = Observation {
             replicas: Replicas::new(look.spec),
             ready: Some(Replicas::new(ready)),
+            pods: None,
             rollout: None,
             readings: self.readings(look),
             clock_skew: None,
@@ -57,10 +58,7 @@ impl<'a> Replay<'a> {
 
     fn readings(&self, look: &Look) -> Vec<MetricReading> {
         let metrics = self.policy.metrics.iter().zip(&look.samples);
-        let readings = metrics.map(|(metric, sample)| MetricReading {
-            name: metric.name.clone(),
-            reading: reading(*sample),
-        });
+        let readings = metrics.map(|(metric, sample)| MetricReading::one(metric.name.as_str(), reading(*sample)));
         readings.collect()
     }
 }

@@ -13,6 +13,7 @@ mod gate;
 mod leader;
 mod metrics;
 mod mirror;
+mod pods;
 mod prepared;
 mod progress;
 mod reconcile;

@@ -109,9 +109,20 @@ impl<V: Clone> Mirror<V> {
         remove(&mut self.write(), namespace, name);
     }
 
+    /// All objects of a namespace.
+    pub(crate) fn all(&self, namespace: &str) -> Vec<V> {
+        let objects = self.read();
+        objects
+            .get(namespace)
+            .into_iter()
+            .flat_map(HashMap::values)
+            .cloned()
+            .collect()
+    }
+
     /// Follows the watch for ever.
-    pub(crate) async fn follow(&self, what: &str, api: Api<DynamicObject>) {
-        let mut events = watcher(api, watcher::Config::default()).default_backoff().boxed();
+    pub(crate) async fn follow(&self, what: &str, api: Api<DynamicObject>, config: watcher::Config) {
+        let mut events = watcher(api, config).default_backoff().boxed();
         let mut listed = ByNamespace::new();
         loop {
             match events.try_next().await {

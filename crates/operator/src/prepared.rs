@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use autoscaler_api::{Metric, MetricAutoscaler, Mode, SpecError, WhenMissing, WhenNan, convert};
 use autoscaler_core::{Policy, Seconds};
-use autoscaler_promql::{PlanError, PlannedQuery};
+use autoscaler_promql::{PlanError, PlannedQuery, PodLabels};
 use jiff::SignedDuration;
 
 use crate::args::MaxMode;
@@ -53,6 +53,8 @@ pub(crate) struct PreparedMetric {
     pub query: Option<PlannedQuery>,
     /// The largest age of a sample.
     pub max_sample_age: SignedDuration,
+    /// The labels that tell pods apart, if it answers with one series for each.
+    pub per_pod: Option<PodLabels>,
 }
 
 impl Prepared {
@@ -78,6 +80,11 @@ impl Prepared {
         })
     }
 
+    /// Whether the pods of the target have to be known.
+    pub(crate) fn is_per_pod(&self) -> bool {
+        self.metrics.iter().any(|metric| metric.per_pod.is_some())
+    }
+
     /// Whether a query could not be planned for a reason that passes, such as a limit on threads: it is to be prepared
     /// again, for how far it looks back is not known either.
     pub(crate) fn is_unfinished(&self) -> bool {
@@ -93,6 +100,7 @@ impl PreparedMetric {
                 name: metric.name.clone(),
                 query: None,
                 max_sample_age: SignedDuration::ZERO,
+                per_pod: None,
             };
         };
         let planned = PlannedQuery::new(&prometheus.query, prometheus.look_back());
@@ -107,6 +115,10 @@ impl PreparedMetric {
             name: metric.name.clone(),
             query: Some(query),
             max_sample_age,
+            per_pod: prometheus.per_pod.as_ref().map(|labels| PodLabels {
+                pod: labels.pod_label().to_owned(),
+                namespace: labels.namespace_label().to_owned(),
+            }),
         }
     }
 }

@@ -10,6 +10,7 @@ use autoscaler_api::ScaleTargetRef;
 use autoscaler_api::autoscaler::split_api_version;
 use jiff::Timestamp;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::runtime::watcher;
 use kube::{Client, discovery};
 use tokio_util::sync::CancellationToken;
 
@@ -149,9 +150,10 @@ impl Rivals {
         let api = dynamic(client, &hpas, namespace);
         let (watched, stopped) = (rivals.clone(), stop.clone());
         tokio::spawn(async move {
-            let follow = watched
-                .horizontal_pod_autoscalers
-                .follow("horizontalpodautoscalers", api);
+            let follow =
+                watched
+                    .horizontal_pod_autoscalers
+                    .follow("horizontalpodautoscalers", api, watcher::Config::default());
             stopped.run_until_cancelled(follow).await;
         });
         let (watched, stopped) = (rivals.clone(), stop.clone());
@@ -171,7 +173,8 @@ impl Rivals {
             let look_again = match discovered.await {
                 Ok((resource, _)) => {
                     let api = dynamic(client, &resource, namespace);
-                    return self.scaled_objects.follow("scaledobjects", api).await;
+                    let config = watcher::Config::default();
+                    return self.scaled_objects.follow("scaledobjects", api, config).await;
                 }
                 Err(error) if error.is_unknown_kind() => {
                     self.scaled_objects.complete();

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::args::MaxMode;
 use crate::clock::{Clock, Correction};
 use crate::definition::Refused;
+use crate::pods::PodWatch;
 use crate::prepared::{EffectiveMode, Prepared};
 use crate::snapshot::Snapshot;
 use crate::written::Written;
@@ -39,6 +40,8 @@ pub(crate) struct Subject {
     pub refused: Option<Refused>,
     /// When the present rollout of the target was first seen.
     pub rollout_since: Option<Timestamp>,
+    /// The pods of the target, while a metric is about each of them.
+    pub pods: Option<PodWatch>,
     /// Evaluations in a row that panicked.
     pub panics: u32,
     min_interval: Duration,
@@ -87,6 +90,7 @@ impl Subject {
             gone: false,
             refused: None,
             rollout_since: None,
+            pods: None,
             panics: 0,
             min_interval,
             newest,

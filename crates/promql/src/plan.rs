@@ -208,6 +208,14 @@ impl PlannedQuery {
         self.0.look_back.or_else(planned).unwrap_or(LOOKBACK_DELTA)
     }
 
+    /// How long a pod must have run before a number of this query tells all of it (R10): as far back as its ranges and
+    /// subqueries reach. An instant selector takes the newest sample, which is as good of a young pod as of an old one.
+    pub fn spans(&self) -> SignedDuration {
+        let Ok(plan) = self.plan() else { return self.look_back() };
+        let over_time = plan.leaves.iter().filter(|leaf| leaf.over_time);
+        over_time.map(|leaf| leaf.look_back).max().unwrap_or_default()
+    }
+
     /// [`Self::look_back`] in whole seconds, rounded up.
     pub fn look_back_seconds(&self) -> Seconds {
         let millis = self.look_back().as_millis().max(0).unsigned_abs();

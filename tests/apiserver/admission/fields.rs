@@ -331,7 +331,7 @@ async fn a_metric_of_every_pod_is_compared_with_an_average() {
 async fn labels_are_what_prometheus_calls_so(#[case] field: &str, #[case] name: &str) {
     let at = format!("metrics.0.prometheus.perPod.{field}");
     let expected = format!(
-        "spec.{}: Invalid value: must be the name of a Prometheus label: letters, digits and '_', not a digit first",
+        "spec.{}: Invalid value: {name:?}: must be the name of a Prometheus label: letters, digits and '_', not a digit first",
         at.replace(".0.", "[0].")
     );
     assert_eq!(

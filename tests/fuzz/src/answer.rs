@@ -20,7 +20,7 @@ pub fn run(input: &[u8]) {
             let numbers = match &answer.value {
                 Value::Scalar(_) => 1,
                 Value::Vector(series) => series.len(),
-                _ => 0,
+                Value::Other => 0,
             };
             let believed = matches!(reading, Reading::Fresh { .. } | Reading::Partial { .. });
             assert!(!believed || numbers == 1, "{numbers} numbers were read as {reading:?}");

@@ -70,6 +70,12 @@ pub(super) const TOPICS: &[Topic] = &[
                 5,
             ),
             row(
+                "R8",
+                "`value` 1 and the metric at 0.556, 3 replicas while 6 pods are still ready",
+                4,
+                2,
+            ),
+            row(
                 "K29.surge",
                 "`averageValue` 1 and a total of 5.4, 5 replicas and a sixth that a rollout surges",
                 6,
@@ -184,6 +190,13 @@ pub(super) const TOPICS: &[Topic] = &[
                 "a new autoscaler, scaleUp window of 60 s, 3 replicas, the metrics ask for 9",
                 3,
                 9,
+            ),
+            row(
+                "D6.cross",
+                "scaleUp 10 pods in 1 s, scaleDown 4 pods in 60 s; grown to 14 half a minute ago and to 17 five seconds \
+                 ago, the metrics ask for 2",
+                10,
+                6,
             ),
             row(
                 "K45.after",

@@ -16,6 +16,7 @@ use super::row::{Row, judge};
 #[case::c15_external_within_tolerance("C15", 3, (8_888, 8_600), 3, ("0.1", "0.1"), 3)]
 #[case::c21_external_largest_amount("C21", 3, (i64::MAX, i64::MAX), 3, ("0.1", "0.1"), 3)]
 #[case::k27_no_pod_is_ready("K27", 5, (1_000, 1_950), 0, ("0.1", "0.1"), 0)]
+#[case::r8_pods_lag_behind_a_shrink("R8", 3, (1_000, 556), 6, ("0.1", "0.1"), 4)]
 #[case::k28_one_pod_of_five_is_ready("K28", 5, (1_000, 1_950), 1, ("0.1", "0.1"), 2)]
 fn value(
     #[case] id: &str,

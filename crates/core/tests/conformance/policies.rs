@@ -127,3 +127,13 @@ fn stored_changes(#[case] id: &str, #[case] changes: &[(i64, i64)], #[case] sum:
         assert_eq!(against, 0, "{id}");
     }
 }
+
+/// The HPA writes a change over the last one that is older than the longest period of its own direction, although a policy
+/// of the other direction still counts it (`storeScaleEvent`): the shrink is reckoned from 14 and not from 10.
+#[test]
+fn case_d6_cross_what_the_other_direction_still_counts() {
+    let up = rules(ScalingRules::default_scale_up(), &[RatePolicy::pods(10, 1)]);
+    let down = rules(ScalingRules::default_scale_down(), &[RatePolicy::pods(4, 60)]);
+    let row = Row::at(17).rules(up, down).changes([(4, 30_000), (3, 5_000)]).wants(2);
+    judge("D6.cross", row.desired(), 10);
+}

@@ -74,6 +74,7 @@ async fn probe_all(context: &Context, seen: &Seen, decision: &Decision) -> Vec<M
         MetricReading {
             name: read.name.clone(),
             reading,
+            pods: read.pods.clone(),
         }
     }))
     .await
@@ -102,7 +103,8 @@ async fn probe(
                 max_sample_age: metric.max_sample_age,
                 replicas,
                 replicas_before: decision.history.changes.largest_since(since, replicas),
-                own_pods: own_pods(seen),
+                // Of a metric of every pod those without a series are reckoned one by one.
+                own_pods: own_pods(seen).filter(|_| metric.per_pod.is_none()),
             };
             prometheus.probe(query, reading.clone(), &probe, deadline).await
         }

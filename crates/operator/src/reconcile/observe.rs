@@ -8,12 +8,15 @@ use std::time::Duration;
 use autoscaler_api::ScaleTargetRef;
 use autoscaler_api::conditions::reason;
 use autoscaler_core::observation::allowed_skew;
+use autoscaler_core::per_pod::{Pod, PodSample};
 use autoscaler_core::{Failure, FailureClass, MetricReading, Observation, Reading, Replicas, Rollout, Standing};
+use autoscaler_promql::OfPods;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::context::Context;
+use crate::pods::{PodWatch, PodsError};
 use crate::prepared::{EffectiveMode, Prepared, PreparedMetric};
 use crate::subject::Subject;
 use crate::target::{TargetError, TargetView, deadline_of};
@@ -115,10 +118,14 @@ async fn seen(context: &Context, subject: &mut Subject, now: Timestamp) -> Resul
     }
     let rollout = rollout(subject, &target, now);
     let deadline = Instant::now() + query_time(context, prepared.interval);
-    let readings = join_all(prepared.metrics.iter().map(|metric| read(context, metric, deadline))).await;
+    let namespace = subject.snapshot.namespace.clone();
+    let pods = pods(context, subject, &prepared, &target).await;
+    let read = |metric| read(context, metric, (&namespace, pods.as_ref().err()), (now, deadline));
+    let readings = join_all(prepared.metrics.iter().map(read)).await;
     let observation = Observation {
         replicas: target.replicas.unwrap_or(Replicas::ZERO),
         ready: target.ready,
+        pods: pods.ok().flatten(),
         rollout,
         readings,
         clock_skew: clock_skew(context, &prepared),
@@ -127,7 +134,6 @@ async fn seen(context: &Context, subject: &mut Subject, now: Timestamp) -> Resul
             EffectiveMode::DryRun | EffectiveMode::Paused => Standing::Reports,
         },
     };
-    let namespace = subject.snapshot.namespace.clone();
     Ok(Seen {
         observation,
         target,
@@ -204,15 +210,53 @@ fn paused(context: &Context) -> String {
     }
 }
 
-async fn read(context: &Context, metric: &PreparedMetric, deadline: Instant) -> MetricReading {
-    let reading = match (&context.prometheus, &metric.query) {
-        (Some(prometheus), Some(query)) => prometheus.read(query, deadline).await,
-        (None, Some(_)) => Reading::Failed(Failure::of(FailureClass::SourceNotConfigured)),
-        (_, None) => Reading::Failed(Failure::of(FailureClass::UnknownMetricKind)),
+/// The target's own pods, watched from the first evaluation that needs them to the first that does not.
+async fn pods(
+    context: &Context,
+    subject: &mut Subject,
+    prepared: &Prepared,
+    target: &TargetView,
+) -> Result<Option<Vec<Pod>>, PodsError> {
+    if !prepared.is_per_pod() {
+        subject.pods = None;
+        return Ok(None);
+    }
+    let selector = target.selector.as_deref().ok_or(PodsError::NoSelector)?;
+    let watch = match subject.pods.take() {
+        Some(watch) if watch.is_of(selector) => subject.pods.insert(watch),
+        Some(_) | None => {
+            let watch = PodWatch::start(context, &subject.snapshot.namespace, selector);
+            subject.pods.insert(watch)
+        }
     };
+    watch.owned_by(&target.uid, context).await.map(Some)
+}
+
+async fn read(
+    context: &Context,
+    metric: &PreparedMetric,
+    (namespace, unknown_pods): (&str, Option<&PodsError>),
+    (now, deadline): (Timestamp, Instant),
+) -> MetricReading {
+    let failed = |failure| MetricReading::one(metric.name.as_str(), Reading::Failed(failure));
+    let (prometheus, query) = match (&context.prometheus, &metric.query) {
+        (Some(prometheus), Some(query)) => (prometheus, query),
+        (None, Some(_)) => return failed(Failure::of(FailureClass::SourceNotConfigured)),
+        (_, None) => return failed(Failure::of(FailureClass::UnknownMetricKind)),
+    };
+    let Some(labels) = &metric.per_pod else {
+        return MetricReading::one(metric.name.as_str(), prometheus.read(query, deadline).await);
+    };
+    if let Some(error) = unknown_pods {
+        return failed(Failure::of(FailureClass::Internal).because(error.to_string()));
+    }
+    let OfPods { reading, amounts } = prometheus.read_pods(query, (namespace, labels), deadline).await;
+    let since = now.saturating_sub(query.spans()).unwrap_or(now);
+    let sample = |(pod, value)| (pod, PodSample { value, since });
     MetricReading {
         name: metric.name.clone(),
         reading,
+        pods: Some(amounts.into_iter().map(sample).collect()),
     }
 }
 

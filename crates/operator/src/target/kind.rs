@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::discovery::Scope;
+use kube::runtime::watcher;
 use kube::{Client, discovery};
 use tokio_util::sync::CancellationToken;
 
@@ -108,8 +109,11 @@ impl Kind {
     pub(crate) fn watch(self: Arc<Self>, client: &Client, namespace: Option<&str>, stop: CancellationToken) {
         let api = dynamic(client, &self.resource, namespace);
         tokio::spawn(async move {
-            stop.run_until_cancelled(self.views.follow(&self.resource.plural, api))
-                .await;
+            stop.run_until_cancelled(
+                self.views
+                    .follow(&self.resource.plural, api, watcher::Config::default()),
+            )
+            .await;
         });
     }
 

@@ -12,6 +12,8 @@ pub(crate) struct MissingRight {
     group: String,
     plural: String,
     subresource: &'static str,
+    /// Whether all that is wanted of the resource is to see it.
+    only_to_read: bool,
 }
 
 impl MissingRight {
@@ -22,15 +24,37 @@ impl MissingRight {
             group: resource.group.clone(),
             plural: resource.plural.clone(),
             subresource,
+            only_to_read: false,
+        }
+    }
+
+    /// To list and watch a resource that is no target.
+    pub(crate) fn to_read(resource: &ApiResource) -> Self {
+        Self {
+            only_to_read: true,
+            ..Self::new("list and watch", resource, "")
         }
     }
 
     /// All that the operator needs for targets of this kind, on one line that `kubectl apply` takes.
     fn role(&self) -> Value {
-        let Self { group, plural, .. } = self;
+        let Self {
+            group,
+            plural,
+            only_to_read,
+            ..
+        } = self;
         let name = format!("metric-autoscaler-{plural}.{group}");
         let rule =
             |resource: &str, verbs: &[&str]| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
+        let rules = if *only_to_read {
+            json!([rule(plural, &["list", "watch"])])
+        } else {
+            json!([
+                rule(plural, &["get", "list", "watch"]),
+                rule(&format!("{plural}/scale"), &["get", "patch"])
+            ])
+        };
         json!({
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRole",
@@ -38,10 +62,7 @@ impl MissingRight {
                 "name": name.trim_end_matches('.'),
                 "labels": {"metricautoscaler.dev/aggregate-to-operator": "true"},
             },
-            "rules": [
-                rule(plural, &["get", "list", "watch"]),
-                rule(&format!("{plural}/scale"), &["get", "patch"]),
-            ],
+            "rules": rules,
         })
     }
 }
@@ -54,6 +75,7 @@ impl fmt::Display for MissingRight {
             group,
             plural,
             subresource,
+            only_to_read: _,
         } = self;
         let role = self.role();
         write!(

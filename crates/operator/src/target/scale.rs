@@ -61,6 +61,10 @@ pub(super) async fn read_live(
         if scale.metadata.resource_version.as_deref() == Some(view.resource_version.as_str()) {
             return Ok(Some(TargetView {
                 replicas: Some(replicas_of(&scale)),
+                selector: scale
+                    .status
+                    .and_then(|status| status.selector)
+                    .filter(|text| !text.is_empty()),
                 ..view
             }));
         }

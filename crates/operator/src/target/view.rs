@@ -1,9 +1,11 @@
 //! The few facts that are kept of a target. Pure.
 
+use std::collections::BTreeMap;
+
 use autoscaler_core::{Replicas, Rollout};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use kube::core::DynamicObject;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ManagedFieldsEntry};
+use kube::core::{DynamicObject, Selector};
 use serde_json::Value;
 
 /// Our name among the managers of a field.
@@ -27,6 +29,8 @@ pub(crate) struct TargetView {
     pub resource_version: String,
     /// `spec.replicas` of its scale; none for a custom resource whose scale has not been read yet.
     pub replicas: Option<Replicas>,
+    /// What finds its pods, in the form of a query; none for a custom resource whose scale tells none.
+    pub selector: Option<String>,
     /// Replicas that are Ready, if the kind tells.
     pub ready: Option<Replicas>,
     /// A rollout under way.
@@ -107,6 +111,7 @@ impl TargetView {
                 }
                 Shape::Custom => None,
             },
+            selector: selector(&object.data, shape),
             ready: ready(&object.data, shape),
             rollout: rollout(object, shape),
             owner: owner.map(|owner| Owner {
@@ -127,6 +132,22 @@ fn count(data: &Value, pointer: &str) -> Option<Replicas> {
 
 fn text<'a>(data: &'a Value, pointer: &str) -> Option<&'a str> {
     data.pointer(pointer)?.as_str()
+}
+
+fn selector(data: &Value, shape: Shape) -> Option<String> {
+    let selector = data.pointer("/spec/selector")?;
+    match shape {
+        Shape::Deployment | Shape::StatefulSet | Shape::ReplicaSet => {
+            let labels = serde_json::from_value::<BTreeMap<String, String>>(selector.clone());
+            let selector = match labels {
+                // A ReplicationController's.
+                Ok(labels) => labels.into_iter().collect(),
+                Err(_) => Selector::try_from(serde_json::from_value::<LabelSelector>(selector.clone()).ok()?).ok()?,
+            };
+            Some(selector.to_string())
+        }
+        Shape::Custom => None,
+    }
 }
 
 /// `status.readyReplicas` is left out when it is 0, so on a built-in kind its absence is a fact; on a custom resource it

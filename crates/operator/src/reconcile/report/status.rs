@@ -104,6 +104,7 @@ fn metric(seen: &Seen, step: &MetricStep) -> MetricStatus {
         target_type: step.target.map(|target| match target.kind() {
             TargetKind::Value => "Value".to_owned(),
             TargetKind::AverageValue => "AverageValue".to_owned(),
+            TargetKind::Utilization => "Utilization".to_owned(),
         }),
         value: step.proposal.map(|proposal| proposal.compared.to_string()),
     }

@@ -1,0 +1,199 @@
+//! Metrics of every pod (R10), on pods that a real control plane makes.
+
+use autoscaler_testkit::wait::eventually;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::ListParams;
+use rstest::rstest;
+use serde_json::json;
+
+use crate::world::{DEADLINE, World, assert_contains};
+
+const LOAD: &str = "load_of_pod";
+
+/// Sets the load of one pod, and waits until Prometheus answers it.
+pub(crate) async fn set(world: &World, pod: &str, value: f64) {
+    let series = format!("{LOAD}{{namespace=\"{}\",pod=\"{pod}\"}}", world.namespace);
+    world.exporter.set(&series, value);
+    world
+        .prometheus
+        .wait_for(&series, |seen| (seen - value).abs() < 1e-9)
+        .await;
+}
+
+/// An autoscaler of 1 to 10 replicas that keeps its pods at 100 each.
+pub(crate) async fn autoscale(world: &World, kind: &str, target: &str, more: &str) {
+    let spec = format!(
+        "  minReplicas: 1\n  maxReplicas: 10\n  intervalSeconds: 1\n  behavior: {{scaleDown: \
+         {{stabilizationWindowSeconds: 0, policies: [{{type: Pods, value: 100, periodSeconds: 1}}]}}, scaleUp: \
+         {{policies: [{{type: Pods, value: 100, periodSeconds: 1}}]}}}}\n  metrics:\n  - name: load\n    prometheus: \
+         {{query: {LOAD}, perPod: {{}}{more}}}\n    target: {{averageValue: 100}}\n"
+    );
+    world.apply_autoscaler(target, kind, target, &spec).await;
+}
+
+/// The names of the pods of a workload, all of them running.
+async fn pods(world: &World, app: &str, count: usize) -> Vec<String> {
+    let api: Api<Pod> = Api::namespaced(world.client.clone(), &world.namespace);
+    let selected = ListParams::default().labels(&format!("app={app}"));
+    eventually(&format!("{count} pods of {app} run"), DEADLINE, || async {
+        let listed = api.list(&selected).await.map_err(|error| error.to_string())?;
+        let running = listed.items.into_iter().filter(|pod| {
+            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+            phase == Some("Running") && pod.metadata.deletion_timestamp.is_none()
+        });
+        let names: Vec<String> = running.filter_map(|pod| pod.metadata.name).collect();
+        if names.len() == count {
+            Ok(names)
+        } else {
+            Err(format!("{names:?}"))
+        }
+    })
+    .await
+}
+
+#[rstest]
+#[case("StatefulSet")]
+#[case("Deployment")]
+#[case("ReplicaSet")]
+#[tokio::test]
+async fn r10_a_target_follows_the_average_of_its_own_pods(#[case] kind: &str) {
+    let world = World::new("pods").await;
+    world.workload(kind, "web", 2).await;
+    // Pods that carry the labels of the target and are not its own, and one of the same name elsewhere.
+    world
+        .create(&format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: stranger, namespace: {}, labels: {{app: other}}}}\nspec: \
+             {{containers: [{{name: main, image: none}}]}}\n",
+            world.namespace
+        ))
+        .await;
+    set(&world, "stranger", 9_000.0).await;
+    for pod in pods(&world, "web", 2).await {
+        world
+            .exporter
+            .set(&format!("{LOAD}{{namespace=\"elsewhere\",pod=\"{pod}\"}}"), 9_000.0);
+        set(&world, &pod, 200.0).await;
+    }
+    let _operator = world.operator().await;
+    autoscale(&world, kind, "web", "").await;
+    world.wait_replicas(kind, "web", 4).await;
+    let ready = world.wait_condition("web", "Ready", "True", "ValidMetricFound").await;
+    assert_contains(&ready, "metric load: ");
+
+    for pod in pods(&world, "web", 4).await {
+        set(&world, &pod, 40.0).await;
+    }
+    world.wait_replicas(kind, "web", 2).await;
+    let status = world.status("web").await;
+    assert_eq!(status.targets.as_deref(), Some("40/100 (avg)"));
+}
+
+#[tokio::test]
+async fn r10_a_pod_without_a_series_is_reckoned_against_the_change() {
+    let world = World::new("pods").await;
+    world.workload("StatefulSet", "web", 4).await;
+    set(&world, "web-0", 300.0).await;
+    set(&world, "web-1", 300.0).await;
+    let _operator = world.operator().await;
+    autoscale(&world, "StatefulSet", "web", "").await;
+    // As if the other two carried nothing: 600 for 100 each.
+    world.wait_wanted("StatefulSet", "web", 6).await;
+    world
+        .wait_status("web", "on how many pods the number rests", |status| {
+            let summary = status.summary.as_deref()?;
+            summary
+                .contains("2 of 6 pods measured (4 without a series)")
+                .then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn r10_two_series_for_one_pod_are_not_a_number() {
+    let world = World::new("pods").await;
+    world.workload("StatefulSet", "web", 2).await;
+    set(&world, "web-1", 300.0).await;
+    for path in ["a", "b"] {
+        world.exporter.set(
+            &format!(
+                "{LOAD}{{namespace=\"{}\",pod=\"web-0\",path=\"{path}\"}}",
+                world.namespace
+            ),
+            300.0,
+        );
+    }
+    world
+        .prometheus
+        .wait_for(&format!("count({LOAD}{{namespace=\"{}\"}})", world.namespace), |seen| {
+            seen > 2.5
+        })
+        .await;
+    let _operator = world.operator().await;
+    autoscale(&world, "StatefulSet", "web", "").await;
+    let message = world
+        .wait_condition("web", "Ready", "False", "MetricTooManySeries")
+        .await;
+    assert_contains(&message, "2 series for pod web-0 where one is due");
+    assert_eq!(world.replicas("StatefulSet", "web").await, 2);
+}
+
+#[tokio::test]
+async fn r10_pods_younger_than_the_query_looks_back_hold_a_shrink() {
+    let world = World::new("pods").await;
+    world.workload("StatefulSet", "web", 2).await;
+    set(&world, "web-0", 10.0).await;
+    set(&world, "web-1", 10.0).await;
+    let operator = world.operator().await;
+    autoscale(&world, "StatefulSet", "web", ", lookBackSeconds: 600").await;
+    world
+        .wait_status("web", "that its pods are young", |status| {
+            let summary = status.summary.as_deref()?;
+            summary
+                .contains("0 of 2 pods measured (2 too young for the range of the query)")
+                .then_some(())
+        })
+        .await;
+    operator.wait_evaluations(3).await;
+    assert_eq!(world.replicas("StatefulSet", "web").await, 2);
+}
+
+#[tokio::test]
+async fn r10_pods_are_watched_only_while_a_metric_is_about_each_of_them() {
+    let world = World::new("pods").await;
+    world.set_load(200.0).await;
+    world.workload("StatefulSet", "web", 2).await;
+    set(&world, "web-0", 100.0).await;
+    let mark = world.mark();
+    let operator = world.operator().await;
+    world.autoscale("web", "StatefulSet", "web", "").await;
+    world.wait_condition("web", "Ready", "True", "ValidMetricFound").await;
+    let of_pods = async || {
+        let requests = world.all_requests_since(mark).await;
+        let asked = requests.into_iter().filter(|request| request.resource == "pods");
+        asked.map(|request| request.verb).collect::<Vec<String>>()
+    };
+    assert_eq!(of_pods().await, Vec::<String>::new());
+
+    let per_pod = json!({"spec": {"metrics": [{
+        "name": "load",
+        "prometheus": {"query": LOAD, "perPod": {}},
+        "target": {"averageValue": 100},
+    }]}});
+    world.edit("web", per_pod).await;
+    world
+        .wait_status("web", "on how many pods the number rests", |status| {
+            status
+                .summary
+                .as_deref()?
+                .contains("1 of 2 pods measured")
+                .then_some(())
+        })
+        .await;
+    let asked = of_pods().await;
+    assert!(
+        asked.contains(&"list".to_owned()) || asked.contains(&"watch".to_owned()),
+        "{asked:?}"
+    );
+    drop(operator);
+}
