@@ -306,3 +306,41 @@ impl MetricStep {
             .is_some_and(|proposal| proposal.basis == Basis::AwaitsReplicas)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(part: Part, basis: Option<Basis>) -> MetricStep {
+        let one = Quantity::from_units(1);
+        MetricStep {
+            metric: "load".to_owned(),
+            reading: Reading::Missing { source_proven: false },
+            target: None,
+            proposal: basis.map(|basis| Proposal {
+                replicas: Replicas::new(1),
+                ratio: Ratio::new(one, one),
+                compared: one,
+                basis,
+            }),
+            pods: None,
+            part,
+        }
+    }
+
+    #[test]
+    fn a_metric_blocks_scaling_down_only_where_its_part_says_so() {
+        let since = Timestamp::UNIX_EPOCH;
+        assert_eq!(step(Part::BlocksShrink { since }, None).blocks_since(), Some(since));
+        for part in [Part::Counts, Part::AssumedZero, Part::Ignored] {
+            assert_eq!(step(part, None).blocks_since(), None, "{part:?}");
+        }
+    }
+
+    #[test]
+    fn r8_a_metric_awaits_replicas_only_where_its_proposal_rests_on_that() {
+        assert!(step(Part::Counts, Some(Basis::AwaitsReplicas)).awaits_replicas());
+        assert!(!step(Part::Counts, Some(Basis::AboveTarget)).awaits_replicas());
+        assert!(!step(Part::Counts, None).awaits_replicas());
+    }
+}

@@ -76,3 +76,14 @@ pub enum Standing {
     /// Mode `DryRun`: decided and reported only.
     Reports,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r17_clocks_may_be_an_interval_apart_and_at_least_five_seconds() {
+        assert_eq!(allowed_skew(Seconds::new(15)), SignedDuration::from_secs(15));
+        assert_eq!(allowed_skew(Seconds::new(1)), SignedDuration::from_secs(5));
+    }
+}

@@ -182,14 +182,15 @@ fn decimal_nanos(whole: &str, fraction: &str, power: i32) -> i128 {
     // The value is `trimmed * 10^shift` nano-units.
     let shift = i64::from(power) + 9 - decimals + dropped;
     let length = i64::try_from(trimmed.len()).unwrap_or(i64::MAX);
-    if length + shift > 30 {
+    // The cap has 28 digits.
+    if length + shift > 28 {
         return Quantity::MAX.0;
     }
     if length + shift < 1 {
         return 1;
     }
     if let Ok(zeros) = usize::try_from(shift) {
-        // At most thirty digits, so the number fits.
+        // At most 28 digits, so the number fits.
         let digits = format!("{trimmed}{}", "0".repeat(zeros));
         return digits.parse().unwrap_or(Quantity::MAX.0);
     }
@@ -213,22 +214,25 @@ fn binary_nanos(whole: &str, fraction: &str, bits: u32) -> i128 {
     units.saturating_mul(scale).saturating_add(carry + i128::from(rest))
 }
 
+/// What amounts are shown in, the largest first, with its nano-units.
+const SHOWN: [(&str, u128); 9] = [
+    ("E", 10_u128.pow(27)),
+    ("P", 10_u128.pow(24)),
+    ("T", 10_u128.pow(21)),
+    ("G", 10_u128.pow(18)),
+    ("M", 10_u128.pow(15)),
+    ("", 10_u128.pow(9)),
+    ("m", 1_000_000),
+    ("u", 1_000),
+    ("n", 1),
+];
+
 impl fmt::Display for Quantity {
     /// For people: at most three decimals; thousandths below one; `k`, `M`, `G` from a million on.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let magnitude = self.0.unsigned_abs();
-        let one = NANOS.unsigned_abs();
-        let (unit, suffix) = match magnitude {
-            0 => return formatter.write_str("0"),
-            m if m < 1_000 => (1, "n"),
-            m if m < 1_000_000 => (1_000, "u"),
-            m if m < one => (1_000_000, "m"),
-            m if m < one * 1_000_000 => (one, ""),
-            m if m < one * 1_000_000_000 => (one * 1_000_000, "M"),
-            m if m < one * 1_000_000_000_000 => (one * 1_000_000_000, "G"),
-            m if m < one * 1_000_000_000_000_000 => (one * 1_000_000_000_000, "T"),
-            m if m < one * 1_000_000_000_000_000_000 => (one * 1_000_000_000_000_000, "P"),
-            _ => (one * 1_000_000_000_000_000_000, "E"),
+        let Some((suffix, unit)) = SHOWN.iter().find(|(_, unit)| *unit <= magnitude) else {
+            return formatter.write_str("0");
         };
         let thousandths = (magnitude * 1_000 + unit / 2) / unit;
         let (whole, fraction) = (thousandths / 1_000, thousandths % 1_000);

@@ -129,6 +129,20 @@ mod tests {
         assert!(!huge.is_within(Quantity::MAX, Quantity::from_units(1)));
     }
 
+    #[test]
+    fn a_ratio_is_shown_with_two_decimals() {
+        assert_eq!(ratio(1_730, 1_000).to_string(), "1.73");
+        assert_eq!(ratio(1, 3).to_string(), "0.33");
+        assert!((ratio(7, 2).as_f64() - 3.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_widest_product_is_exact() {
+        // (2^128 - 1)^2 = 2^256 - 2^129 + 1
+        assert_eq!(wide_product(u128::MAX, u128::MAX), (u128::MAX - 1, 1));
+        assert_eq!(wide_product(1 << 127, 6), (3, 0));
+    }
+
     proptest! {
         #[test]
         fn wide_products_agree_with_narrow_ones(a in 0_u128..1 << 63, b in 0_u128..1 << 63) {

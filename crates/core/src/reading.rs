@@ -293,3 +293,35 @@ impl Reading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::FailureClass::{self, *};
+
+    #[test]
+    fn each_class_of_failure_has_a_label_of_its_own() {
+        let classes = [
+            SourceNotConfigured,
+            Unreachable,
+            Timeout,
+            Unauthorized,
+            BadQuery,
+            Execution,
+            Unavailable,
+            HttpStatus,
+            MalformedAnswer,
+            AnswerTooLarge,
+            WrongResultType,
+            UnknownMetricKind,
+            Internal,
+        ];
+        let labels: BTreeSet<&str> = classes.into_iter().map(FailureClass::as_str).collect();
+        assert_eq!(labels.len(), classes.len());
+        for label in labels {
+            let is_snake_case = label.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            assert!(is_snake_case && !label.is_empty(), "{label:?}");
+        }
+    }
+}

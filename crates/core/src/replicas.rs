@@ -100,4 +100,11 @@ mod tests {
         assert_eq!(Replicas::from(i32::MIN), Replicas::ZERO);
         assert_eq!(Replicas::MAX.as_i32(), i32::MAX);
     }
+
+    #[test]
+    fn seconds_are_told_as_they_were_given() {
+        let seconds = Seconds::new(300);
+        assert_eq!((seconds.get(), seconds.to_string().as_str()), (300, "300 s"));
+        assert_eq!(seconds.duration(), SignedDuration::from_mins(5));
+    }
 }

@@ -2,6 +2,8 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
+use crate::per_pod::WarmUp;
+use crate::{Bounds, Cooldown, MetricPolicy, ScalingRules, WhenMissing, WhenNan};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millisecond(1_795_348_000_000 + seconds * 1_000).unwrap()
@@ -144,4 +146,42 @@ proptest! {
     fn the_text_fits_its_field(history in any_history()) {
         prop_assert!(history.encode().len() <= 8192);
     }
+}
+
+#[test]
+fn r16_memory_that_is_lost_was_acting() {
+    // Else the first evaluation after the loss would count as a start of acting, which forgives what others did.
+    let skew = SignedDuration::from_secs(5);
+    let resumed = History::resume(Stored::Lost, Continuity::Unbroken, at(0), skew);
+    assert!(resumed.acting);
+    assert!(!History::resume(Stored::Nothing, Continuity::Unbroken, at(0), skew).acting);
+}
+
+#[test]
+fn a_change_is_remembered_for_as_long_as_anything_asks_for_it() {
+    let metric = |look_back: u32| MetricPolicy {
+        name: "load".to_owned(),
+        target: None,
+        when_missing: WhenMissing::Hold,
+        when_nan: WhenNan::Hold,
+        look_back: Seconds::new(look_back),
+        warm_up: WarmUp::Sample,
+    };
+    let policy = |look_back: u32, cooldown: u32| Policy {
+        bounds: Bounds::new(replicas(1), replicas(9)).unwrap(),
+        metrics: vec![metric(60), metric(look_back)],
+        scale_up: ScalingRules::default_scale_up(),
+        scale_down: ScalingRules::default_scale_down(),
+        cooldown: Cooldown {
+            up: Seconds::ZERO,
+            down: Seconds::new(cooldown),
+        },
+        fallback: None,
+        interval: Seconds::new(15),
+        growth_settle: Seconds::new(60),
+    };
+    // Three times the span of a fight (R22), until the new replicas show in the query (R8), or until the cooldown ends.
+    assert_eq!(horizon(&policy(60, 0)), SignedDuration::from_mins(30));
+    assert_eq!(horizon(&policy(7_200, 0)), SignedDuration::from_secs(7_260));
+    assert_eq!(horizon(&policy(60, 86_400)), SignedDuration::from_hours(24));
 }

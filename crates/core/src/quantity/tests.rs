@@ -18,6 +18,18 @@ use super::*;
 #[case("12E", 9_223_372_036_854_775_807_000_000_000)] // above the cap of 2^63-1
 #[case("9E", 9_000_000_000_000_000_000_000_000_000)]
 #[case("8Ei", 9_223_372_036_854_775_807_000_000_000)]
+#[case("3u", 3_000)]
+#[case("3k", 3_000_000_000_000)]
+#[case("3M", 3_000_000_000_000_000)]
+#[case("3G", 3_000_000_000_000_000_000)]
+#[case("3T", 3_000_000_000_000_000_000_000)]
+#[case("3P", 3_000_000_000_000_000_000_000_000)]
+#[case("1.5n", 2)]
+#[case("9e18", 9_000_000_000_000_000_000_000_000_000)]
+#[case("1e19", 9_223_372_036_854_775_807_000_000_000)]
+#[case("1Gi", 1_073_741_824_000_000_000)]
+#[case("1Ti", 1_099_511_627_776_000_000_000)]
+#[case("1Pi", 1_125_899_906_842_624_000_000_000)]
 #[case("1Ki", 1_024_000_000_000)]
 #[case("0.5Mi", 524_288_000_000_000)]
 #[case("0.50000000000000000000000000000000000000000001Ki", 512_000_000_001)]
@@ -68,6 +80,23 @@ fn anything_else_is_refused(#[case] text: &str) {
 #[case("1500M", "1.5G")]
 #[case("999999.9996", "1000000")]
 #[case("-3", "-3")]
+#[case("1n", "1n")]
+#[case("999n", "999n")]
+#[case("1u", "1u")]
+#[case("999u", "999u")]
+#[case("1m", "1m")]
+#[case("999m", "999m")]
+#[case("999999", "999999")]
+#[case("1M", "1M")]
+#[case("999M", "999M")]
+#[case("1G", "1G")]
+#[case("999G", "999G")]
+#[case("1T", "1T")]
+#[case("999T", "999T")]
+#[case("1P", "1P")]
+#[case("999P", "999P")]
+#[case("1E", "1E")]
+#[case("-2500P", "-2.5E")]
 fn a_quantity_is_written_for_people(#[case] text: &str, #[case] shown: &str) {
     assert_eq!(text.parse::<Quantity>().unwrap().to_string(), shown);
 }
@@ -92,6 +121,9 @@ fn r4_what_is_not_a_number_is_no_quantity() {
 fn r6_overflow_saturates() {
     assert_eq!(Quantity::from_f64(1e308), Some(Quantity::MAX));
     assert_eq!(Quantity::from_f64(-1e308), Some(Quantity::MIN));
+    assert_eq!(Quantity::from_nanos(i128::MAX), Quantity::MAX);
+    assert_eq!(Quantity::from_nanos(i128::MIN), Quantity::MIN);
+    assert_eq!(Quantity::MIN.nanos(), -Quantity::MAX.nanos());
 }
 
 proptest! {

@@ -1,5 +1,6 @@
 //! Metrics of every pod: sections A, B, F and G of the table, and what follows from the code (K).
 
+use autoscaler_core::decision::Basis;
 use autoscaler_core::per_pod::{Pod, PodCounts, PodMetricError, PodPhase, PodReady, PodTarget, WarmUp};
 use autoscaler_core::{Quantity, Replicas};
 use jiff::Timestamp;
@@ -265,6 +266,31 @@ fn r10_when_all_pods_are_young_nothing_shrinks() {
 fn r9_one_pod_of_four_to_be_seen_never_shrinks_under_load() {
     let found = Pods::of("r200", 200).propose(4, PodTarget::Utilization { percent: 50 }, CPU, TENTH);
     assert_eq!(found.expect("one is measured").proposal.replicas, Replicas::new(4));
+}
+
+#[test]
+fn r8_growth_that_missing_pods_may_already_be_says_so() {
+    // 300 over four pods, two of them without a sample: three replicas would do, and four are there.
+    let found = Pods::of("r150000x2 mx2", 0).propose(4, average(100_000), WarmUp::Sample, TENTH);
+    let proposal = found.expect("two are measured").proposal;
+    assert_eq!(
+        (proposal.replicas, proposal.basis),
+        (Replicas::new(4), Basis::AwaitsReplicas)
+    );
+    // Two of four pods are to be seen, at twice their target: four would do.
+    let found = Pods::of("r200000x2", 0).propose(4, average(100_000), WarmUp::Sample, TENTH);
+    let proposal = found.expect("two are measured").proposal;
+    assert_eq!(
+        (proposal.replicas, proposal.basis),
+        (Replicas::new(4), Basis::AwaitsReplicas)
+    );
+    // 401 over four: one more than there are.
+    let found = Pods::of("r200500x2 mx2", 0).propose(4, average(100_000), WarmUp::Sample, ("0", "0"));
+    let proposal = found.expect("two are measured").proposal;
+    assert_eq!(
+        (proposal.replicas, proposal.basis),
+        (Replicas::new(5), Basis::AboveTarget)
+    );
 }
 
 #[test]

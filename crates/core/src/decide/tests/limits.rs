@@ -45,6 +45,15 @@ fn a_rate_policy_limits_one_step(
 }
 
 #[test]
+fn r24_a_change_that_is_made_now_tells_no_next_time() {
+    let policy = with_rules(vec![RatePolicy::pods(4, 15)], SelectPolicy::Max);
+    let mut history = settled(10);
+    history.record_change(change(8, 10, at(-5), ChangeCause::Ours), &policy);
+    let decision = decide(&policy, &observe(10, fresh("5000")), &history, at(0));
+    assert_eq!((decision.desired.get(), decision.next_change), (12, None));
+}
+
+#[test]
 fn a_rate_period_is_strict_and_counts_what_was_done_in_it() {
     let policy = with_rules(
         vec![RatePolicy::pods(4, 15), RatePolicy::percent(100, 15)],

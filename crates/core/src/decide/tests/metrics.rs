@@ -1,7 +1,7 @@
 use rstest::rstest;
 
 use super::fixtures::*;
-use crate::decision::{LimitCause, Part};
+use crate::decision::{Basis, LimitCause, Part};
 use crate::reading::{PartialCause, ReadingClass};
 use crate::*;
 
@@ -209,4 +209,33 @@ fn all_unread_holds_and_then_falls_back_to_a_floor_that_never_shrinks() {
     let mut high = Run::new(policy, 8);
     high.step(0, failed());
     assert_eq!(high.step(600, failed()).desired.get(), 8);
+}
+
+#[test]
+fn r7_what_is_compared_is_the_share_of_each_replica_rounded_up() {
+    let told = |replicas: u32, total: &str| {
+        let decision = decide(&policy(), &observe(replicas, fresh(total)), &settled(replicas), at(0));
+        decision.trail.metrics[0].proposal.unwrap().compared
+    };
+    assert_eq!(told(4, "400"), Quantity::from_units(100));
+    assert_eq!(told(3, "10"), Quantity::from_nanos(3_333_333_334));
+    assert_eq!(told(3, "0"), Quantity::ZERO);
+}
+
+#[test]
+fn r8_growth_that_starting_replicas_may_already_be_says_so() {
+    let basis = |ready: u32, load: &str| {
+        let seen = Observation {
+            ready: Some(Replicas::new(ready)),
+            ..observe(4, fresh(load))
+        };
+        let decision = decide(&by_value(policy()), &seen, &settled(4), at(0));
+        let proposal = decision.trail.metrics[0].proposal.unwrap();
+        (proposal.replicas.get(), proposal.basis)
+    };
+    assert_eq!(basis(4, "150"), (6, Basis::AboveTarget));
+    // Two of four carry the load: at twice the target four would do, and four are there.
+    assert_eq!(basis(2, "200"), (4, Basis::AwaitsReplicas));
+    assert_eq!(basis(1, "200"), (4, Basis::AwaitsReplicas));
+    assert_eq!(basis(2, "250"), (5, Basis::AboveTarget));
 }
