@@ -1,8 +1,9 @@
 //! Exact amounts: what Kubernetes calls a quantity, in whole nano-units.
 //!
-//! Grammar, rounding and cap are those of `k8s.io/apimachinery/pkg/api/resource/quantity.go`: decimal numbers with an
-//! SI suffix (`n u m k M G T P E`), a binary suffix (`Ki` to `Ei`) or a decimal exponent; digits below a nano-unit
-//! round away from zero; no magnitude exceeds 2^63-1. Floats appear in one place only, where Prometheus' answer
+//! Grammar and rounding are those of `k8s.io/apimachinery/pkg/api/resource/quantity.go`: decimal numbers with an SI suffix
+//! (`n u m k M G T P E`), a binary suffix (`Ki` to `Ei`) or a decimal exponent; digits below a nano-unit round away from
+//! zero. Kubernetes caps some numbers at 2^63-1 and not others (`9Ei`, not `12E`); here all are exact up to 100E, which is
+//! what leaves room to multiply by any count of replicas, and capped there. Floats appear in one place only, where Prometheus' answer
 //! comes in ([`Quantity::from_f64`]).
 
 use std::fmt;
@@ -23,10 +24,10 @@ pub struct ParseQuantityError(String);
 impl Quantity {
     /// Nothing.
     pub const ZERO: Self = Self(0);
-    /// The largest amount Kubernetes keeps, 2^63-1 units.
-    pub const MAX: Self = Self((i64::MAX as i128) * NANOS);
+    /// The largest amount: 100E.
+    pub const MAX: Self = Self(100_000_000_000_000_000_000 * NANOS);
     /// The smallest.
-    pub const MIN: Self = Self(-(i64::MAX as i128) * NANOS);
+    pub const MIN: Self = Self(-Self::MAX.0);
 
     /// So many whole units.
     pub const fn from_units(units: i64) -> Self {
@@ -160,8 +161,8 @@ fn exponent(suffix: &str) -> Option<i32> {
     if unsigned.is_empty() || !unsigned.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    // An exponent too long for i32 is far beyond the cap (or below a nano-unit) in any case.
-    let magnitude = unsigned.parse::<i32>().unwrap_or(i32::MAX);
+    // Kubernetes keeps it in an int32, and refuses what does not fit.
+    let magnitude = unsigned.parse::<i32>().ok()?;
     Some(if text.starts_with('-') { -magnitude } else { magnitude })
 }
 
@@ -182,15 +183,15 @@ fn decimal_nanos(whole: &str, fraction: &str, power: i32) -> i128 {
     // The value is `trimmed * 10^shift` nano-units.
     let shift = i64::from(power) + 9 - decimals + dropped;
     let length = i64::try_from(trimmed.len()).unwrap_or(i64::MAX);
-    // The cap has 28 digits.
-    if length + shift > 28 {
+    // The cap has 30 digits.
+    if length + shift > 30 {
         return Quantity::MAX.0;
     }
     if length + shift < 1 {
         return 1;
     }
     if let Ok(zeros) = usize::try_from(shift) {
-        // At most 28 digits, so the number fits.
+        // At most 30 digits, so the number fits.
         let digits = format!("{trimmed}{}", "0".repeat(zeros));
         return digits.parse().unwrap_or(Quantity::MAX.0);
     }

@@ -52,7 +52,7 @@ impl Ratio {
 
     /// `ceil(ratio * count)`, saturating.
     pub fn times_ceil(self, count: Replicas) -> Replicas {
-        // load <= 2^63 * 10^9 < 2^93 and count < 2^31: the product fits.
+        // load <= 10^29 < 2^97 and count < 2^31: the product fits.
         let product = self.load.saturating_mul(u128::from(count.get()));
         let replicas = product.div_ceil(self.goal.max(1));
         Replicas::saturating(i128::try_from(replicas).unwrap_or(i128::MAX))

@@ -38,7 +38,7 @@ fn check_float(value: f64) {
     );
 }
 
-/// The same by the grammar of `resource/quantity.go`, written for clearness and for nothing else.
+/// The same by the grammar of `resource/quantity.go`, written for clearness and for nothing else. The cap is ours.
 fn exact_nanos(text: &str) -> Option<i128> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let end = unsigned
@@ -96,7 +96,7 @@ fn scale(suffix: &str) -> Option<(u32, i64)> {
     if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let magnitude = unsigned.parse().unwrap_or(i64::MAX);
+    let magnitude = i64::from(unsigned.parse::<i32>().ok()?);
     Some((
         10,
         if exponent.starts_with('-') {

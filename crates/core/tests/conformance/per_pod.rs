@@ -269,6 +269,20 @@ fn r9_one_pod_of_four_to_be_seen_never_shrinks_under_load() {
 }
 
 #[test]
+fn r10_a_pod_that_has_not_started_counts_as_idle_before_growth() {
+    // Four at 130 of 100, one pending: 520 for five pods is within the tolerance.
+    let found = Pods::of("r130000x4 p", 0).propose(5, average(100_000), WarmUp::Sample, TENTH);
+    assert_eq!(found.expect("four are measured").proposal.replicas, Replicas::new(5));
+}
+
+#[test]
+fn r10_a_pod_without_a_sample_may_use_all_that_it_requests() {
+    // Two at 20 % and one unknown, which may be at 100 %: 46 % of a target of 50 % is within the tolerance.
+    let found = Pods::of("r200x2 m", 1_000).propose(3, PodTarget::Utilization { percent: 50 }, CPU, TENTH);
+    assert_eq!(found.expect("two are measured").proposal.replicas, Replicas::new(3));
+}
+
+#[test]
 fn r8_growth_that_missing_pods_may_already_be_says_so() {
     // 300 over four pods, two of them without a sample: three replicas would do, and four are there.
     let found = Pods::of("r150000x2 mx2", 0).propose(4, average(100_000), WarmUp::Sample, TENTH);

@@ -239,3 +239,29 @@ fn r8_growth_that_starting_replicas_may_already_be_says_so() {
     assert_eq!(basis(1, "200"), (4, Basis::AwaitsReplicas));
     assert_eq!(basis(2, "250"), (5, Basis::AboveTarget));
 }
+
+#[test]
+fn r14_an_evaluation_that_may_not_shrink_says_nothing_against_growth() {
+    let mut policy = policy();
+    policy.scale_up.window = Seconds::new(60);
+    policy.metrics.push(metric("other", TargetKind::AverageValue, "10"));
+    let seen = |load: &str, other: Reading| {
+        let mut seen = observe(5, fresh(load));
+        seen.readings.push(MetricReading::one("other", other));
+        seen
+    };
+    let blocked = decide(&policy, &seen("200", failed()), &settled(5), at(0));
+    assert_eq!(blocked.desired.get(), 5);
+    let readable = decide(&policy, &seen("900", fresh("10")), &blocked.history, at(15));
+    assert_eq!(readable.desired.get(), 9);
+}
+
+#[test]
+fn r11_of_equal_proposals_the_first_is_told() {
+    let mut policy = policy();
+    policy.metrics.push(metric("other", TargetKind::AverageValue, "100"));
+    let mut seen = observe(4, fresh("700"));
+    seen.readings.push(MetricReading::one("other", fresh("700")));
+    let decision = decide(&policy, &seen, &settled(4), at(0));
+    assert_eq!(decision.winner().unwrap().metric, "load");
+}
