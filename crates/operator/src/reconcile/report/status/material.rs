@@ -1,6 +1,8 @@
-//! Whether a status is worth a write: a decision, a reading's class, a condition, memory; or a value that is off by more
-//! than a tenth of the one written, and that one is a minute old. At rest nothing is written (R24).
+//! Whether a status is worth a write: a decision, a reading's class, a condition, memory. Or, once what is written is a
+//! minute old: a value that is off by more than a tenth of the one written, and other words about a trouble whose reason
+//! stays. At rest nothing is written (R24).
 
+use autoscaler_api::conditions::ConditionType;
 use autoscaler_api::{MetricAutoscalerStatus, MetricStatus};
 use autoscaler_core::Quantity;
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +14,9 @@ const VALUE_AGE: SignedDuration = SignedDuration::from_secs(60);
 /// Whether `next` says something that `written` does not.
 pub(crate) fn is_material(written: &MetricAutoscalerStatus, next: &MetricAutoscalerStatus, now: Timestamp) -> bool {
     essence(written) != essence(next)
-        || (is_old(written, now) && any_value_moved(&written.current_metrics, &next.current_metrics))
+        || (is_old(written, now)
+            && (any_value_moved(&written.current_metrics, &next.current_metrics)
+                || any_trouble_reworded(written, next)))
 }
 
 /// A status without what moves by itself. Whoever adds a field decides here whether it is worth a write.
@@ -51,7 +55,7 @@ fn essence(status: &MetricAutoscalerStatus) -> MetricAutoscalerStatus {
     }
 }
 
-/// Messages carry numbers that move by themselves; status and reason are what changed.
+/// Messages carry numbers that move by themselves: they have a rule of their own.
 fn essence_of_condition(condition: &Condition) -> Condition {
     let Condition {
         last_transition_time: _,
@@ -71,7 +75,7 @@ fn essence_of_condition(condition: &Condition) -> Condition {
     }
 }
 
-/// What a metric counts, and not how much: values have a rule of their own.
+/// What a metric counts, and not how much: values and words have rules of their own.
 fn essence_of_metric(metric: &MetricStatus) -> MetricStatus {
     let MetricStatus {
         name,
@@ -107,14 +111,55 @@ fn any_value_moved(written: &[MetricStatus], next: &[MetricStatus]) -> bool {
         .iter()
         .zip(next)
         .any(|(written, next)| match (quantity(written), quantity(next)) {
-            (Some(before), Some(after)) => {
-                let off = after.nanos().saturating_sub(before.nanos()).saturating_abs();
-                off.saturating_mul(10) > before.nanos().saturating_abs()
-            }
+            (Some(before), Some(after)) => is_off(before, after),
             (before, after) => before != after,
         })
 }
 
+fn is_off(before: Quantity, after: Quantity) -> bool {
+    let off = after.nanos().saturating_sub(before.nanos()).saturating_abs();
+    off.saturating_mul(10) > before.nanos().saturating_abs()
+}
+
 fn quantity(metric: &MetricStatus) -> Option<Quantity> {
     metric.value.as_ref()?.parse().ok()
+}
+
+/// Whether something that is not well is told in other words than before: another rival, another right that lacks, what
+/// the API server says now. What is well is told with nothing but numbers.
+fn any_trouble_reworded(written: &MetricAutoscalerStatus, next: &MetricAutoscalerStatus) -> bool {
+    let conditions = written.conditions.iter().zip(&next.conditions);
+    let mut troubles = conditions.filter(|(_, next)| is_trouble(next));
+    let metrics = written.current_metrics.iter().zip(&next.current_metrics);
+    let reason = |metric: &MetricStatus| metric.reason.clone().unwrap_or_default();
+    troubles.any(|(written, next)| is_reworded(&written.message, &next.message))
+        || metrics
+            .into_iter()
+            .any(|(written, next)| is_reworded(&reason(written), &reason(next)))
+}
+
+fn is_trouble(condition: &Condition) -> bool {
+    let of = ConditionType::ALL.into_iter().find(|of| of.as_str() == condition.type_);
+    of.is_none_or(|of| of.good().as_str() != condition.status)
+}
+
+/// Numbers are compared like values: an age that grows by itself is told ever more seldom.
+fn is_reworded(written: &str, next: &str) -> bool {
+    let (mut before, mut after) = (written.split_whitespace(), next.split_whitespace());
+    loop {
+        match (before.next(), after.next()) {
+            (None, None) => return false,
+            (Some(before), Some(after)) if before == after => {}
+            (Some(before), Some(after)) => match (amount(before), amount(after)) {
+                (Some(before), Some(after)) if !is_off(before, after) => {}
+                _ => return true,
+            },
+            (Some(_), None) | (None, Some(_)) => return true,
+        }
+    }
+}
+
+fn amount(word: &str) -> Option<Quantity> {
+    let ends = |character: char| matches!(character, '(' | ')' | ',' | ';' | ':' | '.');
+    word.trim_matches(ends).parse().ok()
 }

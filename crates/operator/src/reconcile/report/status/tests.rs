@@ -16,6 +16,8 @@ use crate::clock::Clock;
 use crate::snapshot::Snapshot;
 use crate::target::{Shape, TargetView};
 
+mod words;
+
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_795_348_800 + seconds).unwrap()
 }
