@@ -268,7 +268,7 @@ impl Requests {
     async fn send(self: Arc<Self>, kind: RequestKind, text: &str, sent: &Sent) -> Answered {
         let _slot = self.slots.acquire(text).await;
         let now = sent.now();
-        if let Some(failure) = self.rest.failure(now) {
+        if let Some(failure) = self.rest.failure(text, now) {
             return Err(failure);
         }
         let record = Recorded {
@@ -279,16 +279,16 @@ impl Requests {
             ended: false,
         };
         let answered = match self.source.send(text).await {
-            Ok(raw) => self.read(&raw),
+            Ok(raw) => self.read(text, &raw),
             Err(failure) => Err(failure),
         };
         record.end(&answered);
         answered
     }
 
-    fn read(&self, raw: &Raw) -> Answered {
+    fn read(&self, text: &str, raw: &Raw) -> Answered {
         let answered = answer::parse(raw.status, &raw.body).map(Arc::new);
-        let rest = |wanted| self.rest.begin(raw.status, wanted, Instant::now());
+        let rest = |wanted| self.rest.begin(text, raw.status, wanted, Instant::now());
         match raw.retry_after.and_then(rest) {
             Some(failure) => answered.map_err(|_| failure),
             None => answered,
