@@ -3,6 +3,7 @@
 use autoscaler_api::conditions::reason;
 use autoscaler_api::{GROUP, KIND, MetricAutoscalerStatus, VERSION};
 use jiff::Timestamp;
+use kube::Client;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use super::status::{self, ConditionChange, is_material};
 use super::{log, news, tell};
 use crate::context::Context;
 use crate::definition::Refused;
-use crate::gate::CallError;
+use crate::gate::{CallError, Gate};
 use crate::reconcile::act::Acted;
 use crate::reconcile::observe::Blocked;
 use crate::resources;
@@ -85,7 +86,12 @@ async fn send(context: &Context, subject: &mut Subject, next: &MetricAutoscalerS
             true
         }
         Err(error) => {
-            fail(context, subject, next, &error);
+            if error.is_not_found() && is_gone(&context.client, &context.gate, &subject.snapshot).await {
+                // Nothing is owed to what does not exist.
+                subject.gone = true;
+            } else {
+                fail(context, subject, next, &error);
+            }
             false
         }
     }
@@ -94,11 +100,6 @@ async fn send(context: &Context, subject: &mut Subject, next: &MetricAutoscalerS
 fn fail(context: &Context, subject: &mut Subject, next: &MetricAutoscalerStatus, error: &CallError) {
     let (namespace, name) = (&subject.snapshot.namespace, &subject.snapshot.name);
     tracing::warn!(%namespace, %name, category = error.category(), "failed to write status");
-    if error.is_not_found() {
-        // Nothing is owed to what does not exist.
-        subject.gone = true;
-        return;
-    }
     subject.refused = Refused::of(next, error);
     let setback = match error.code() {
         _ if subject.refused.is_some() => Setback::Refused,
@@ -108,6 +109,16 @@ fn fail(context: &Context, subject: &mut Subject, next: &MetricAutoscalerStatus,
     };
     let (interval, now) = (subject.interval(), context.clock.boot());
     subject.written.set_back(setback, next.history.as_ref(), interval, now);
+}
+
+/// Whether the object is gone. That its status is not found may have other causes: a definition that has lost its
+/// subresource for a while, or something before the API server. A watch would not tell that it is back.
+async fn is_gone(client: &Client, gate: &Gate, known: &Snapshot) -> bool {
+    let api = resources::autoscalers(client, Some(&known.namespace));
+    match gate.read("read the autoscaler", api.get(&known.name)).await {
+        Ok(object) => object.metadata.uid.as_ref() != Some(&known.uid),
+        Err(error) => error.is_not_found(),
+    }
 }
 
 async fn apply(context: &Context, subject: &Subject, next: &MetricAutoscalerStatus) -> Result<String, CallError> {
@@ -147,3 +158,6 @@ async fn refresh_version(context: &Context, subject: &mut Subject) -> bool {
     subject.written.resource_version = present.resource_version;
     is_ours
 }
+
+#[cfg(test)]
+mod tests;
