@@ -7,6 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::core::Status;
 use tokio::sync::Semaphore;
 
 use crate::clock::{BootTime, Clock};
@@ -114,14 +115,17 @@ impl CallError {
 const MAX_SHOWN: usize = 256;
 
 /// What the API server said: why an admission policy or a quota refuses a write is what the person on call needs.
-fn answer(error: &kube::Error) -> String {
+pub(crate) fn answer(error: &kube::Error) -> String {
     match error {
-        kube::Error::Api(status) => {
-            let said: String = status.message.chars().take(MAX_SHOWN).collect();
-            format!("HTTP {}: {said}", status.code)
-        }
+        kube::Error::Api(status) => said(status),
         _ => "the API server could not be reached".to_owned(),
     }
+}
+
+/// The same of an error within an answer.
+pub(crate) fn said(status: &Status) -> String {
+    let said: String = status.message.chars().take(MAX_SHOWN).collect();
+    format!("HTTP {}: {said}", status.code)
 }
 
 /// Until when this replica may write. Shared between the lease keeper, which extends it, and everybody who writes.

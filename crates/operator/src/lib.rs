@@ -2,6 +2,7 @@
 
 mod admin;
 pub mod args;
+mod attempt;
 mod checks;
 mod client;
 mod clock;

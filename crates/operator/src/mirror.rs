@@ -1,8 +1,11 @@
 //! A local copy of what some kind of object says, kept current by a watch and reduced to what is needed of it.
 
+mod trouble;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
@@ -11,6 +14,9 @@ use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use tokio::sync::watch;
+use tokio::time::Instant;
+
+pub(crate) use trouble::Trouble;
 
 type ByNamespace<V> = HashMap<String, HashMap<String, V>>;
 type Projection<V> = Box<dyn Fn(&DynamicObject) -> Option<V> + Send + Sync>;
@@ -30,6 +36,8 @@ pub(crate) enum Listing {
 pub(crate) struct Mirror<V> {
     project: Projection<V>,
     listing: watch::Sender<Listing>,
+    listed: AtomicBool,
+    trouble: Mutex<Option<Trouble>>,
     objects: RwLock<ByNamespace<V>>,
 }
 
@@ -48,13 +56,26 @@ impl<V: Clone> Mirror<V> {
         Self {
             project: Box::new(project),
             listing: watch::Sender::new(Listing::Pending),
+            listed: AtomicBool::default(),
+            trouble: Mutex::default(),
             objects: RwLock::default(),
         }
     }
 
-    /// Where the watch stands.
+    /// Where the watch stands. One that was refused after its first list goes on without a word once it may.
     pub(crate) fn listing(&self) -> Listing {
-        *self.listing.borrow()
+        let listing = *self.listing.borrow();
+        let goes_on = || self.listed.load(Ordering::Relaxed) && self.trouble().is_none();
+        if listing == Listing::Forbidden && goes_on() {
+            return Listing::Done;
+        }
+        listing
+    }
+
+    /// What the watch has been failing with, unless it works.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        let now = Instant::now();
+        self.latest_trouble().clone().filter(|trouble| !trouble.is_over(now))
     }
 
     /// What is kept is all there is for now, although no watch has said so.
@@ -129,6 +150,8 @@ impl<V: Clone> Mirror<V> {
                 Ok(Some(Event::Init)) => listed.clear(),
                 Ok(Some(Event::InitApply(object))) => self.keep(&mut listed, &object),
                 Ok(Some(Event::InitDone)) => {
+                    *self.latest_trouble() = None;
+                    self.listed.store(true, Ordering::Relaxed);
                     *self.write() = std::mem::take(&mut listed);
                     self.listing.send_replace(Listing::Done);
                 }
@@ -157,9 +180,16 @@ impl<V: Clone> Mirror<V> {
     fn note(&self, what: &str, error: &watcher::Error) {
         let forbidden = is_forbidden(error);
         tracing::warn!(what, forbidden, %error, "failed to watch");
+        let mut trouble = self.latest_trouble();
+        *trouble = Some(Trouble::after(trouble.as_ref(), error, Instant::now()));
+        drop(trouble);
         if forbidden {
             self.listing.send_replace(Listing::Forbidden);
         }
+    }
+
+    fn latest_trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, ByNamespace<V>> {

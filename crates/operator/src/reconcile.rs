@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::metrics::EvaluationOutcome;
 use crate::subject::Subject;
 use act::{Acted, Effect};
+use observe::Observed;
 use tokio_util::sync::CancellationToken;
 
 /// How often one evaluation may start over because the target changed under it.
@@ -21,10 +22,12 @@ const ATTEMPTS: usize = 3;
 /// Evaluates once. When the term ends before anything is written, the evaluation is abandoned; what has begun to be
 /// written is finished and reported.
 pub(crate) async fn reconcile(context: &Context, subject: &mut Subject, stop: &CancellationToken) -> EvaluationOutcome {
+    subject.carried_out = None;
     for attempt in 1..=ATTEMPTS {
         subject.catch_up();
         let planned = stop.run_until_cancelled(Box::pin(async {
             let observed = observe::observe(context, subject).await;
+            recognize(subject, &observed);
             decide::decide(context, subject, observed).await
         }));
         let Some(plan) = planned.await else {
@@ -39,4 +42,24 @@ pub(crate) async fn reconcile(context: &Context, subject: &mut Subject, stop: &C
         }
     }
     unreachable!("the last attempt is reported whatever came of it")
+}
+
+/// A change that we tried to make, and whose answer was lost, is ours if that is what is found now.
+fn recognize(subject: &mut Subject, observed: &Observed) {
+    let Observed::Seen(seen) = observed else {
+        return;
+    };
+    let Some(attempt) = subject.attempt.take() else {
+        return;
+    };
+    let (known, found) = (subject.history.last_replicas, seen.observation.replicas);
+    match attempt.carried_out(&seen.target.uid, known, seen.now, found) {
+        Some(change) => {
+            subject.history.record_change(change, &seen.prepared.policy);
+            subject.carried_out = Some(attempt);
+        }
+        // It may still happen.
+        None if known == Some(found) && !attempt.is_over(seen.now) => subject.attempt = Some(attempt),
+        None => {}
+    }
 }

@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use tokio::sync::watch;
 
 use crate::args::MaxMode;
+use crate::attempt::Attempt;
 use crate::clock::{Clock, Correction};
 use crate::definition::Refused;
 use crate::pods::PodWatch;
@@ -38,6 +39,10 @@ pub(crate) struct Subject {
     pub gone: bool,
     /// A status that the definition installed has no room for.
     pub refused: Option<Refused>,
+    /// A write of the size that may have been carried out, for all we were told.
+    pub attempt: Option<Attempt>,
+    /// The same, found by the present evaluation to be carried out.
+    pub carried_out: Option<Attempt>,
     /// When the present rollout of the target was first seen.
     pub rollout_since: Option<Timestamp>,
     /// The pods of the target, while a metric is about each of them.
@@ -89,6 +94,8 @@ impl Subject {
             written: Written::found(status, snapshot.resource_version.clone(), owed),
             gone: false,
             refused: None,
+            attempt: None,
+            carried_out: None,
             rollout_since: None,
             pods: None,
             panics: 0,

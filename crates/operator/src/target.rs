@@ -25,6 +25,7 @@ pub(crate) use view::{FIELD_MANAGER, Shape, TargetView, deadline_of};
 
 use crate::clock::{BootTime, Clock};
 use crate::gate::{CallError, Gate};
+use crate::mirror::Trouble;
 
 /// How long a kind that could not be discovered is not asked for again: doubled with every refusal.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
@@ -76,6 +77,9 @@ pub(crate) enum TargetError {
     /// A call did not succeed; the next evaluation tries again.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// A write was sent, and may have been carried out all the same.
+    #[error(transparent)]
+    Unanswered(CallError),
     /// The API server did not say what the kind is.
     #[error("failed to learn what kind {kind} is: {category}")]
     Undiscovered {
@@ -91,10 +95,12 @@ pub(crate) enum TargetError {
         kind: String,
     },
     /// The watch of the kind has not delivered its first list yet.
-    #[error("waiting for the first list of {kind}")]
+    #[error("waiting for the first list of {kind}{}", .trouble.as_ref().map_or(String::new(), |it| format!("; {it}")))]
     NotSynced {
         /// As given.
         kind: String,
+        /// Why it has not, if that is known.
+        trouble: Option<Trouble>,
     },
 }
 
@@ -213,9 +219,12 @@ impl Targets {
         kinds.entry(key).or_default().clone()
     }
 
-    /// The object as the watch last saw it.
+    /// The object as the watch last saw it; asked for, while the watch keeps failing and would not know.
     pub(crate) async fn watched(&self, reference: &ScaleTargetRef, namespace: &str) -> Result<TargetView, TargetError> {
         let kind = self.kind(reference).await?;
+        if kind.views.trouble().is_some_and(|trouble| trouble.is_lasting()) {
+            return self.read(&kind, reference, namespace).await;
+        }
         let Some(view) = kind.views.get(namespace, &reference.name) else {
             return Err(not_found(reference));
         };

@@ -93,6 +93,18 @@ async fn a_write_whose_answer_never_comes_is_not_repeated() {
     let writes = world.scale_writes_since(mark).await;
     assert_eq!(writes.len(), 1, "{writes:?}");
     assert_eq!(world.replicas("Deployment", "web").await, 5);
+    // It is known again as our own, and told like any other.
+    let found = world.history("web").await.changes.as_slice().last().copied().unwrap();
+    assert_eq!(
+        (found.from.get(), found.to.get(), found.cause),
+        (2, 5, ChangeCause::Ours)
+    );
+    let status = world.status("web").await;
+    let decisions = status.decisions.join("\n");
+    assert_contains(&decisions, " 2 -> 5: metric load: ");
+    assert!(!decisions.contains("somebody else"), "{decisions}");
+    assert!(status.last_scale_time.is_some());
+    assert_eq!(world.events("web", "SuccessfulRescale").await.len(), 1);
 }
 
 #[tokio::test]

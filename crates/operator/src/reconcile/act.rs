@@ -1,10 +1,11 @@
 //! Step 3: the one thing this operator does to the world: it writes the size of a target.
 
-use autoscaler_core::{Change, ChangeCause, Replicas};
+use autoscaler_core::{Change, ChangeCause, Replicas, explain};
 use jiff::Timestamp;
 
 use super::decide::{Decided, Plan};
 use super::observe::Blocked;
+use crate::attempt::Attempt;
 use crate::context::Context;
 use crate::metrics::ScaleWriteOutcome;
 use crate::prepared::EffectiveMode;
@@ -86,13 +87,31 @@ async fn change(context: &Context, subject: &mut Subject, decided: &Decided, fro
                 cause: ChangeCause::Ours,
             };
             subject.history.record_change(change, &decided.seen.prepared.policy);
+            subject.attempt = None;
             (ScaleWriteOutcome::Written, Effect::Scaled { from, to })
         }
         Ok(ScaleOutcome::Superseded) => (ScaleWriteOutcome::Refused, Effect::Superseded),
-        Err(error) => (ScaleWriteOutcome::Failed, Effect::Failed(error)),
+        Err(error) => {
+            if let TargetError::Unanswered(_) = error {
+                subject.attempt = Some(attempt(decided, from, to));
+            }
+            (ScaleWriteOutcome::Failed, Effect::Failed(error))
+        }
     };
     context.metrics.scale_write(outcome);
     effect
+}
+
+fn attempt(decided: &Decided, from: Replicas, to: Replicas) -> Attempt {
+    let Decided { decision, seen } = decided;
+    Attempt {
+        target_uid: seen.target.uid.clone(),
+        from,
+        to,
+        at: seen.now,
+        why: explain::why(decision),
+        line: explain::change(decision),
+    }
 }
 
 /// Reads the target live, and writes only if it is still what was decided on (R20).

@@ -193,9 +193,10 @@ impl From<TargetError> for Obstacle {
             }
             TargetError::Forbidden(_) => reason::FORBIDDEN,
             TargetError::NotSynced { .. } => reason::WAITING_FOR_CACHE,
-            TargetError::Call(_) | TargetError::Undiscovered { .. } | TargetError::Unsettled { .. } => {
-                reason::FAILED_GET_SCALE
-            }
+            TargetError::Call(_)
+            | TargetError::Unanswered(_)
+            | TargetError::Undiscovered { .. }
+            | TargetError::Unsettled { .. } => reason::FAILED_GET_SCALE,
         };
         Self::new(reason, error.to_string())
     }

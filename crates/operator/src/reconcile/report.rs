@@ -8,6 +8,7 @@ use autoscaler_core::explain;
 use jiff::Timestamp;
 
 use super::act::{Acted, Effect};
+use crate::attempt::Attempt;
 use crate::context::Context;
 use crate::events::Happening;
 use crate::metrics::{EvaluationOutcome, Gauges, ObjectName};
@@ -52,6 +53,9 @@ fn outcome(acted: &Acted) -> EvaluationOutcome {
 /// One line for every act and every change of a condition; nothing at rest.
 fn log(subject: &Subject, acted: &Acted, changes: &[ConditionChange]) {
     let (namespace, name) = (&subject.snapshot.namespace, &subject.snapshot.name);
+    if let Some(Attempt { from, to, why, .. }) = &subject.carried_out {
+        tracing::info!(%namespace, %name, %from, %to, %why, "scaled, although no answer had come");
+    }
     if let Acted::Decided { decided, effect } = acted {
         let decision = &decided.decision;
         match effect {
@@ -105,6 +109,9 @@ async fn tell(context: &Context, subject: &Subject, acted: &Acted, changes: &[Co
     let mut happenings: Vec<Happening> = news
         .map(|change| Happening::condition(change.good, change.reason.clone(), change.message.clone()))
         .collect();
+    if let Some(Attempt { from, to, why, .. }) = &subject.carried_out {
+        happenings.push(Happening::rescaled(*from, *to, why));
+    }
     if let Acted::Decided {
         decided,
         effect: Effect::Scaled { from, to },

@@ -128,8 +128,12 @@ impl Kind {
             Listing::Done => Ok(()),
             Listing::Pending => Err(TargetError::NotSynced {
                 kind: self.resource.kind.clone(),
+                trouble: self.views.trouble(),
             }),
             Listing::Forbidden => Err(TargetError::Forbidden(MissingRight::new("list", &self.resource, ""))),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,6 +119,7 @@ pub(crate) async fn write_scale(
             }
             Ok(ScaleOutcome::Superseded)
         }
+        Err(error) if error.is_unknown() => Err(TargetError::Unanswered(error)),
         Err(error) => Err(refused(error, "patch", &kind.resource, "/scale")),
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn after(subject: &Subject, acted: &Acted, now: Timestamp) -> MetricA
 fn decided_status(subject: &Subject, decided: &Decided, effect: &Effect) -> MetricAutoscalerStatus {
     let decision = &decided.decision;
     let written = &subject.written.status;
-    let scaled = matches!(effect, Effect::Scaled { .. });
+    let scaled = matches!(effect, Effect::Scaled { .. }) || subject.carried_out.is_some();
     MetricAutoscalerStatus {
         conditions: written.conditions.clone(),
         current_metrics: decision.metrics().map(|step| metric(&decided.seen, step)).collect(),
@@ -140,6 +140,7 @@ fn decisions(subject: &Subject, decided: &Decided, effect: &Effect) -> Vec<Strin
         let by = decided.seen.target.last_set_by.as_deref();
         lines.push(explain::foreign_change(foreign, decision.at, by));
     }
+    lines.extend(subject.carried_out.iter().map(|attempt| attempt.line.clone()));
     let would = decided.seen.mode == EffectiveMode::DryRun
         && decision.change().is_some()
         && subject.written.status.desired_replicas != Some(decision.desired.as_i32());
