@@ -13,9 +13,9 @@ pub mod plan;
 pub mod probe;
 pub mod source;
 
+mod back_off;
 mod health;
 mod prometheus;
-mod rest;
 mod share;
 mod slots;
 

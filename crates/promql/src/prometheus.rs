@@ -8,11 +8,11 @@ use futures::future;
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{self, Answer, OfPods, PodLabels, Value};
+use crate::back_off::BackOff;
 use crate::health::Health;
 use crate::observer::{Observer, Outcome, RequestKind, Silent};
 use crate::plan::{PlanError, PlannedQuery, QueryPlan, offset_text};
 use crate::probe::{Coverage, Probe, ProbeContext, judge};
-use crate::rest::Rest;
 use crate::share::{Asked, Sent, Share, Sharing};
 use crate::slots::Slots;
 use crate::source::{Raw, Source, SourceConfig, SourceError};
@@ -39,7 +39,7 @@ pub struct Prometheus {
 struct Requests {
     source: Source,
     slots: Slots,
-    rest: Rest,
+    back_off: BackOff,
     health: Health,
     observer: Arc<dyn Observer>,
 }
@@ -58,7 +58,7 @@ impl Prometheus {
             requests: Arc::new(Requests {
                 slots: Slots::new(source.max_concurrent()),
                 source,
-                rest: Rest::default(),
+                back_off: BackOff::default(),
                 health: Health::default(),
                 observer,
             }),
@@ -268,7 +268,7 @@ impl Requests {
     async fn send(self: Arc<Self>, kind: RequestKind, text: &str, sent: &Sent) -> Answered {
         let _slot = self.slots.acquire(text).await;
         let now = sent.now();
-        if let Some(failure) = self.rest.failure(text, now) {
+        if let Some(failure) = self.back_off.failure(text, now) {
             return Err(failure);
         }
         let record = Recorded {
@@ -288,8 +288,8 @@ impl Requests {
 
     fn read(&self, text: &str, raw: &Raw) -> Answered {
         let answered = answer::parse(raw.status, &raw.body).map(Arc::new);
-        let rest = |wanted| self.rest.begin(text, raw.status, wanted, Instant::now());
-        match raw.retry_after.and_then(rest) {
+        let back_off = |wanted| self.back_off.begin(text, raw.status, wanted, Instant::now());
+        match raw.retry_after.and_then(back_off) {
             Some(failure) => answered.map_err(|_| failure),
             None => answered,
         }

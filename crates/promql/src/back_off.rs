@@ -11,16 +11,16 @@ use std::time::Duration;
 use autoscaler_core::{Failure, FailureClass};
 use tokio::time::Instant;
 
-/// The longest rest that is kept. Who cannot read a metric cannot follow a load that grows, so no source may silence us
+/// The longest that is honoured. Who cannot read a metric cannot follow a load that grows, so no source may silence us
 /// for an hour.
 const LONGEST: Duration = Duration::from_mins(5);
 
 /// So many different queries at rest mean the source, and not the queries.
 const SEVERAL: usize = 3;
 
-/// The rest of one source.
+/// What of one source is left alone.
 #[derive(Debug, Default)]
-pub(crate) struct Rest(Mutex<BTreeMap<String, Asked>>);
+pub(crate) struct BackOff(Mutex<BTreeMap<String, Asked>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Asked {
@@ -29,7 +29,7 @@ struct Asked {
     until: Instant,
 }
 
-impl Rest {
+impl BackOff {
     /// The source answered this query with this status and asked for a rest. `None` if it is not one of those that may.
     pub(crate) fn begin(&self, text: &str, status: u16, wanted: Duration, now: Instant) -> Option<Failure> {
         if !matches!(status, 429 | 503) || wanted.is_zero() {
@@ -86,52 +86,52 @@ mod tests {
 
     #[test]
     fn a_query_rests_for_as_long_as_the_source_asked() {
-        let (rest, now) = (Rest::default(), Instant::now());
-        assert_eq!(rest.failure("a", now), None);
-        assert_eq!(rest.begin("a", 429, MINUTE, now), Some(left_alone(429, 60)));
+        let (back_off, now) = (BackOff::default(), Instant::now());
+        assert_eq!(back_off.failure("a", now), None);
+        assert_eq!(back_off.begin("a", 429, MINUTE, now), Some(left_alone(429, 60)));
         let last = now + MINUTE - Duration::from_millis(1);
-        assert_eq!(rest.failure("a", last), Some(left_alone(429, 60)));
-        assert_eq!(rest.failure("a", now + MINUTE), None);
+        assert_eq!(back_off.failure("a", last), Some(left_alone(429, 60)));
+        assert_eq!(back_off.failure("a", now + MINUTE), None);
     }
 
     #[test]
     fn one_query_that_is_answered_so_again_and_again_silences_no_other() {
-        let (rest, now) = (Rest::default(), Instant::now());
+        let (back_off, now) = (BackOff::default(), Instant::now());
         for second in 0..600 {
             let now = now + Duration::from_secs(second);
-            rest.begin("expensive", 429, MINUTE, now);
-            assert_eq!(rest.failure("cheap", now), None);
+            back_off.begin("expensive", 429, MINUTE, now);
+            assert_eq!(back_off.failure("cheap", now), None);
         }
     }
 
     #[test]
     fn all_rest_while_several_different_queries_have_been_answered_so() {
-        let (rest, now) = (Rest::default(), Instant::now());
-        rest.begin("a", 503, MINUTE, now);
-        rest.begin("b", 503, 2 * MINUTE, now);
-        assert_eq!(rest.failure("d", now), None);
-        rest.begin("c", 503, 3 * MINUTE, now);
-        assert_eq!(rest.failure("d", now), Some(left_alone(503, 180)));
-        assert_eq!(rest.failure("a", now), Some(left_alone(503, 60)));
-        assert_eq!(rest.failure("d", now + MINUTE), None);
-        assert_eq!(rest.failure("c", now + MINUTE), Some(left_alone(503, 180)));
+        let (back_off, now) = (BackOff::default(), Instant::now());
+        back_off.begin("a", 503, MINUTE, now);
+        back_off.begin("b", 503, 2 * MINUTE, now);
+        assert_eq!(back_off.failure("d", now), None);
+        back_off.begin("c", 503, 3 * MINUTE, now);
+        assert_eq!(back_off.failure("d", now), Some(left_alone(503, 180)));
+        assert_eq!(back_off.failure("a", now), Some(left_alone(503, 60)));
+        assert_eq!(back_off.failure("d", now + MINUTE), None);
+        assert_eq!(back_off.failure("c", now + MINUTE), Some(left_alone(503, 180)));
     }
 
     #[test]
     fn no_query_rests_for_more_than_five_minutes() {
-        let (rest, now) = (Rest::default(), Instant::now());
-        rest.begin("a", 503, Duration::MAX, now);
-        assert!(rest.failure("a", now + LONGEST - MINUTE).is_some());
-        assert_eq!(rest.failure("a", now + LONGEST), None);
+        let (back_off, now) = (BackOff::default(), Instant::now());
+        back_off.begin("a", 503, Duration::MAX, now);
+        assert!(back_off.failure("a", now + LONGEST - MINUTE).is_some());
+        assert_eq!(back_off.failure("a", now + LONGEST), None);
     }
 
     #[test]
     fn only_who_is_overloaded_may_ask_for_a_rest() {
-        let (rest, now) = (Rest::default(), Instant::now());
+        let (back_off, now) = (BackOff::default(), Instant::now());
         for status in [200, 301, 400, 500, 502] {
-            assert_eq!(rest.begin("a", status, MINUTE, now), None);
+            assert_eq!(back_off.begin("a", status, MINUTE, now), None);
         }
-        assert_eq!(rest.begin("a", 503, Duration::ZERO, now), None);
-        assert_eq!(rest.failure("a", now), None);
+        assert_eq!(back_off.begin("a", 503, Duration::ZERO, now), None);
+        assert_eq!(back_off.failure("a", now), None);
     }
 }
