@@ -1,7 +1,8 @@
 //! Answers of a source: any body with any status is a value or a failure with that status, and every value a reading.
 
-use autoscaler_core::{Evidence, Reading};
-use autoscaler_promql::answer::{Value, parse};
+use autoscaler_core::{Evidence, Quantity, Reading};
+use autoscaler_promql::PodLabels;
+use autoscaler_promql::answer::{Answer, Value, parse};
 
 /// Statuses that are told apart, and some that are not.
 const STATUSES: [u16; 8] = [200, 204, 302, 400, 401, 422, 429, 503];
@@ -28,6 +29,31 @@ pub fn run(input: &[u8]) {
                 !(answer.warned && matches!(reading, Reading::Fresh { .. })),
                 "a warning was lost"
             );
+            check_pods(&answer, numbers);
         }
+    }
+}
+
+/// The same answer, read as one series for each pod of the namespace `shop`.
+fn check_pods(answer: &Answer, numbers: usize) {
+    let labels = PodLabels {
+        pod: "pod".to_owned(),
+        namespace: "namespace".to_owned(),
+    };
+    let found = answer.of_pods("shop", &labels, Evidence::Unprobed);
+    assert!(
+        found.amounts.len() <= numbers,
+        "{numbers} numbers were read as {found:?}"
+    );
+    assert!(
+        !(answer.warned && matches!(found.reading, Reading::Fresh { .. })),
+        "a warning was lost"
+    );
+    let sum = found.amounts.values().map(|amount| amount.nanos()).sum();
+    if let Reading::Fresh { value, .. } | Reading::Partial { value, .. } = found.reading {
+        assert!(!found.amounts.is_empty(), "a sum of nothing was believed");
+        assert_eq!(value, Quantity::from_nanos(sum), "{:?}", found.amounts);
+    } else {
+        assert!(found.amounts.is_empty(), "{found:?}");
     }
 }

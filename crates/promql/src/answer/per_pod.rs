@@ -40,7 +40,8 @@ impl Answer {
         let series = match &self.value {
             Value::Vector(series) if series.is_empty() => return Reading::Missing { source_proven: false }.into(),
             Value::Vector(series) => series,
-            Value::Scalar(_) | Value::Other => return not_per_pod(labels, "the query answers with one number").into(),
+            Value::Scalar(_) => return not_per_pod(labels, "the query answers with one number").into(),
+            Value::Other => return Reading::Failed(Failure::of(FailureClass::WrongResultType)).into(),
         };
         let named: Vec<(&str, &str, &Series)> = series
             .iter()
@@ -202,6 +203,21 @@ mod tests {
             }
         );
         assert_eq!(found.amounts, amounts(&[("web-0", 3)]));
+    }
+
+    #[test]
+    fn a_string_or_a_range_is_not_told_to_be_a_number() {
+        let wrong = OfPods::from(Reading::Failed(Failure::of(FailureClass::WrongResultType)));
+        let answered = |kind: &str, result: &str| {
+            of(&format!(
+                r#"{{"status":"success","data":{{"resultType":"{kind}","result":{result}}}}}"#
+            ))
+        };
+        assert_eq!(
+            answered("matrix", r#"[{"metric":{"pod":"a"},"values":[[1,"1"]]}]"#),
+            wrong
+        );
+        assert_eq!(answered("string", r#"[1,"3"]"#), wrong);
     }
 
     #[test]
