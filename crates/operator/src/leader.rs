@@ -43,6 +43,9 @@ const SILENT_LEASES_UNTIL_UNREADY: u32 = 2;
 /// A lease that is given up is given up in so many attempts, or left to expire.
 const RELEASE_ATTEMPTS: usize = 3;
 
+/// All of these attempts together take no longer than that.
+pub(crate) const LONGEST_RELEASE: Duration = Duration::from_secs(10);
+
 /// Which lease, and who we are.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -181,10 +184,16 @@ impl Elector {
 
     /// Ends the term and gives the lease up, so that another replica takes it at once.
     ///
-    /// Only after all writes have ended: the next leader does not wait for them.
+    /// Only after all writes have ended: the next leader does not wait for them. Takes [`LONGEST_RELEASE`] at most.
     pub(crate) async fn release(&mut self) {
         self.fence.close();
-        let Some(mut held) = self.held.take() else { return };
+        let Some(held) = self.held.take() else { return };
+        if tokio::time::timeout(LONGEST_RELEASE, self.give_up(held)).await.is_err() {
+            tracing::warn!("the lease could not be given up in time: it is left to expire");
+        }
+    }
+
+    async fn give_up(&mut self, mut held: Held) {
         for _ in 0..RELEASE_ATTEMPTS {
             let released = held
                 .hold

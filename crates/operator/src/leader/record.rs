@@ -26,7 +26,7 @@ pub(super) enum Holder {
     },
     /// Nobody is named, but somebody may believe to hold it.
     Unknown,
-    /// This replica.
+    /// The replica of this name.
     Named(String),
 }
 

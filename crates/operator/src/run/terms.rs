@@ -9,12 +9,19 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::Stopped;
-use crate::leader::{Elector, Lost, Term};
+use crate::leader::{Elector, LONGEST_RELEASE, Lost, Term};
 use crate::metrics::Metrics;
 
-/// How long work may take to end. With the requests that give the lease up it stays below the 30 s of
-/// `terminationGracePeriodSeconds`.
+/// How long work may take to end.
 const GRACE: Duration = Duration::from_secs(15);
+
+/// Kubernetes ends a pod by force after so long (the default of `terminationGracePeriodSeconds`).
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const _: () = assert!(
+    GRACE.as_secs() + LONGEST_RELEASE.as_secs() < PATIENCE.as_secs(),
+    "a process that is ended by force may still be writing while another replica leads"
+);
 
 /// How a term ended.
 #[derive(Debug)]
@@ -79,7 +86,7 @@ async fn finish(elector: &mut Elector, term: Term, end: End) {
     match end {
         End::Finished => {
             elector.release().await;
-            tracing::info!(epoch, "gave the lease up");
+            tracing::info!(epoch, "the term has ended in order");
             return;
         }
         End::Unanswered => tracing::warn!(epoch, "some writes had no answer: the lease is left to expire"),

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::candidate::{Candidate, edit_spec, epoch, shipped, spec};
 use super::replica::LEASE;
 use super::server::{FAST, NAME, NAMESPACE, Server, Way};
-use crate::leader::{Lost, record};
+use crate::leader::{LONGEST_RELEASE, Lost, record};
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_is_one_request_every_third_of_the_lease() {
@@ -140,4 +140,15 @@ async fn what_others_wrote_into_the_lease_stays() {
     leader.elector.release().await;
     let labels = server.lease().unwrap().metadata.labels.unwrap();
     assert_eq!(labels["app"], "autoscaler");
+}
+
+#[tokio::test(start_paused = true)]
+async fn giving_the_lease_up_ends_in_time_although_the_api_server_never_answers() {
+    let server = shipped();
+    let mut leader = Candidate::new(&server, "a");
+    leader.acquire().await;
+    leader.network.set(Way::Held, Way::Held);
+    let began = Instant::now();
+    leader.elector.release().await;
+    assert_eq!(began.elapsed(), LONGEST_RELEASE);
 }
