@@ -96,15 +96,15 @@ deny: ## Check licences, banned crates and sources (needs cargo-deny)
 	cargo-deny check licenses bans sources
 
 .PHONY: generate
-generate: toolchain ## Write crds/ and docs/reference from the types
+generate: toolchain ## Write crds/ and the generated pages of docs/reference from the types
 	$(CARGO) run --quiet --package xtask -- generate
 
 .PHONY: verify
-verify: toolchain ## Check that crds/ and docs/reference are current
+verify: toolchain ## Check that crds/ and docs/reference are current, and that every rule has a test
 	$(CARGO) run --quiet --package xtask -- check
 
 .PHONY: presubmit
-presubmit: fmt-check lint doc verify test ## All of it
+presubmit: fmt-check lint doc verify test ## All of it but deny
 
 .PHONY: clean
 clean: ## Remove what cargo has built; the cache of the control plane stays

@@ -1,4 +1,4 @@
-//! What the operator may do: what it needs, and nothing that it does not (design section 8).
+//! What the operator may do: what it needs, and nothing that it does not.
 
 use autoscaler_api::{GROUP, MetricAutoscalerStatus};
 use autoscaler_testkit::audit::Mark;

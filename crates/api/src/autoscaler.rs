@@ -51,7 +51,7 @@ use crate::{Behavior, Metric, MetricAutoscalerStatus};
         name = "Targets",
         type_ = "string",
         json_path = ".status.targets",
-        description = "Each metric as value/target; (avg) means per replica. What could not be read shows its state, such as <Missing>."
+        description = "Each metric as value/target; (avg) means per replica or pod. What could not be read shows its state, such as <Missing>."
     ),
     printcolumn(
         name = "Min",
@@ -137,8 +137,8 @@ pub struct MetricAutoscalerSpec {
     #[schemars(range(min = 1, max = i32::MAX))]
     pub max_replicas: i32,
 
-    /// Seconds from one evaluation to the next: 1 to 3600, default 15. The operator may be set to a higher minimum
-    /// (--min-interval), and says so in the status. Below the scrape interval of the metrics nothing is gained.
+    /// Seconds from one evaluation to the next: 1 to 3600, default 15. The operator's own minimum (--min-interval, 5 by
+    /// default) wins, and the status says so. Below the scrape interval of the metrics nothing is gained.
     #[serde(default = "fifteen")]
     #[schemars(range(min = 1, max = MAX_INTERVAL_SECONDS))]
     pub interval_seconds: i32,

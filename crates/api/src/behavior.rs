@@ -20,11 +20,11 @@ use crate::quantity::{NOT_NEGATIVE_MESSAGE, NOT_NEGATIVE_RULE};
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Behavior {
-    /// Growth. Default: no stabilization window; at most 4 pods or 100 percent in 15 seconds, whichever is more.
+    /// Scaling up. Default: no stabilization window; at most 4 pods or 100 percent in 15 seconds, whichever is more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_up: Option<ScalingRules>,
 
-    /// Shrinking. Default: a stabilization window of 300 seconds; at most 100 percent in 15 seconds.
+    /// Scaling down. Default: a stabilization window of 300 seconds; at most 100 percent in 15 seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_down: Option<ScalingRules>,
 }

@@ -82,8 +82,8 @@ pub struct PrometheusQuery {
     /// The query answers with one series for each pod, told apart by two labels. Without it the answer is one number.
     ///
     /// Only pods that the target owns count. A pod that has not started, or has no series, is reckoned with whatever makes
-    /// the change smaller; one that is younger than the query looks back is taken to be at its target before anything
-    /// shrinks. Example: `sum by (namespace, pod) (rate(http_requests_total[1m]))`
+    /// the change smaller; one that is younger than the query looks back is taken to be at its target before the
+    /// target scales down. Example: `sum by (namespace, pod) (rate(http_requests_total[1m]))`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "PerPod")]
     pub per_pod: Option<PerPod>,

@@ -145,13 +145,14 @@ pub struct MetricStatus {
     #[schemars(length(max = 64))]
     pub target: Option<String>,
 
-    /// Value: the query's answer itself is compared with the target. AverageValue: the answer divided by the replicas.
+    /// Value: the query's answer itself is compared with the target. AverageValue: the answer divided by the replicas, or
+    /// with perPod the average of the pods measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub target_type: Option<String>,
 
-    /// The value compared with the target, as a quantity: with AverageValue already divided by the replicas. Absent if
-    /// there is none.
+    /// The value compared with the target, as a quantity: with AverageValue already divided by the replicas, or with
+    /// perPod the average of the pods measured. Absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub value: Option<String>,

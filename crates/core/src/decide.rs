@@ -6,7 +6,8 @@
 //! 4. **stabilize** behind the windows (R13);
 //! 5. **limit the rate** by the policies of `behavior`;
 //! 6. **cool down** after a change (R19);
-//! 7. **lock** shrinking (R2, R17, R18).
+//! 7. **lock** shrinking (R2, R17, R18);
+//! 8. **hold until probed**: no change rests on readings that nobody has probed (R1).
 //!
 //! Precedence (R12): paused > bounds > locks > cooldown > rate limit > window. A count outside the bounds is corrected
 //! first and unconditionally; every later step moves between that corrected count (`base`) and the count asked for, and

@@ -1,4 +1,5 @@
-//! What a decision may remember, in exactly the form in which it is stored.
+//! What a decision may remember, in exactly the form in which it is stored, but for one mark that lives until the next
+//! decision.
 //!
 //! The HPA keeps its windows and rate budgets in process memory: a restart resets the budgets and restarts the windows.
 //! Here memory is one short text in the object's status ([`History::encode`]), bounded, and decisions are computed from

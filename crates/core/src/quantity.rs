@@ -229,7 +229,7 @@ const SHOWN: [(&str, u128); 9] = [
 ];
 
 impl fmt::Display for Quantity {
-    /// For people: at most three decimals; thousandths below one; `k`, `M`, `G` from a million on.
+    /// For people: at most three decimals; `M`, `G` and so on from a million on; `m`, `u` and `n` below one.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let magnitude = self.0.unsigned_abs();
         let Some((suffix, unit)) = SHOWN.iter().find(|(_, unit)| *unit <= magnitude) else {

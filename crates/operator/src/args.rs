@@ -10,7 +10,8 @@ use clap::{Parser, ValueEnum};
 #[derive(Debug, Clone, Parser)]
 #[command(name = "metric-autoscaler", version, about)]
 pub struct Args {
-    /// Base URL of Prometheus, Thanos or Mimir. Unset, every autoscaler says so and holds.
+    /// Base URL of Prometheus, or of whatever has its API (Thanos, Mimir, `VictoriaMetrics`). Unset, every autoscaler says so
+    /// and holds.
     #[arg(long, env = "PROMETHEUS_URL")]
     pub prometheus_url: Option<String>,
 

@@ -30,7 +30,7 @@ pub(crate) struct Settings {
 /// See the module.
 #[derive(Clone)]
 pub(crate) struct Context {
-    /// For calls to the API server; every one of them passes the gate.
+    /// For calls to the API server; every one of them but the watches passes the gate.
     pub client: Client,
     /// See [`Gate`].
     pub gate: Gate,

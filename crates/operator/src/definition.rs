@@ -2,8 +2,8 @@
 //! if one of its fields is not in the schema.
 //!
 //! What cannot be stored cannot be remembered after a restart (R16), so the autoscaler is inert and says so, in a status
-//! with nothing but what was accepted before. What was refused is tried again at every evaluation, until the definition has
-//! been updated.
+//! with nothing but what was accepted before. What was refused is tried again after pauses that double, five minutes at most,
+//! until the definition has been updated.
 
 use std::fmt;
 

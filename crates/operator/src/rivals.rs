@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use autoscaler_api::ScaleTargetRef;
 use autoscaler_api::autoscaler::split_api_version;
+use autoscaler_api::{GROUP, KIND, VERSION};
 use jiff::Timestamp;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::watcher;
@@ -18,6 +19,7 @@ use crate::gate::Gate;
 use crate::mirror::{Listing, Mirror};
 use crate::resources::dynamic;
 use crate::snapshot::Snapshot;
+use crate::target::MissingRight;
 
 /// KEDA may be installed after us: how often we look.
 const LOOK_FOR_KEDA: Duration = Duration::from_mins(5);
@@ -124,10 +126,7 @@ pub(crate) enum Rivalry {
     /// It is not known yet.
     Unknown,
     /// It may not be known: the operator has no right to list and watch them.
-    Forbidden {
-        /// As RBAC names it.
-        resource: &'static str,
-    },
+    Forbidden(MissingRight),
 }
 
 /// All writers that are known.
@@ -146,7 +145,7 @@ impl Rivals {
             scaled_objects: Mirror::new(TargetKey::in_spec),
             ours: Mirror::new(|_| None),
         });
-        let hpas = ApiResource::from_gvk(&GroupVersionKind::gvk("autoscaling", "v2", "HorizontalPodAutoscaler"));
+        let hpas = ApiResource::from_gvk(&hpa());
         let api = dynamic(client, &hpas, namespace);
         let (watched, stopped) = (rivals.clone(), stop.clone());
         tokio::spawn(async move {
@@ -167,7 +166,7 @@ impl Rivals {
     }
 
     async fn watch_keda(&self, client: &Client, gate: &Gate, namespace: Option<&str>) {
-        let wanted = GroupVersionKind::gvk("keda.sh", "v1alpha1", "ScaledObject");
+        let wanted = scaled_object();
         loop {
             let discovered = gate.read("look for KEDA", discovery::pinned_kind(client, &wanted));
             let look_again = match discovered.await {
@@ -206,20 +205,16 @@ impl Rivals {
     /// start an autoscaler may be evaluated before the list has come to the one that is older.
     pub(crate) async fn of(&self, namespace: &str, me: &Contender) -> Rivalry {
         let settled = [
-            (
-                self.ours.settled(FIRST_LIST).await,
-                "metricautoscalers.metricautoscaler.dev",
-            ),
-            (
-                self.horizontal_pod_autoscalers.settled(FIRST_LIST).await,
-                "horizontalpodautoscalers.autoscaling",
-            ),
-            (self.scaled_objects.settled(FIRST_LIST).await, "scaledobjects.keda.sh"),
+            (self.ours.settled(FIRST_LIST).await, ours()),
+            (self.horizontal_pod_autoscalers.settled(FIRST_LIST).await, hpa()),
+            (self.scaled_objects.settled(FIRST_LIST).await, scaled_object()),
         ];
-        for (listing, resource) in settled {
+        for (listing, kind) in settled {
             match listing {
                 Listing::Pending => return Rivalry::Unknown,
-                Listing::Forbidden => return Rivalry::Forbidden { resource },
+                Listing::Forbidden => {
+                    return Rivalry::Forbidden(MissingRight::to_read(&ApiResource::from_gvk(&kind)));
+                }
                 Listing::Done => {}
             }
         }
@@ -240,6 +235,18 @@ impl Rivals {
     }
 }
 
+fn ours() -> GroupVersionKind {
+    GroupVersionKind::gvk(GROUP, VERSION, KIND)
+}
+
+fn hpa() -> GroupVersionKind {
+    GroupVersionKind::gvk("autoscaling", "v2", "HorizontalPodAutoscaler")
+}
+
+fn scaled_object() -> GroupVersionKind {
+    GroupVersionKind::gvk("keda.sh", "v1alpha1", "ScaledObject")
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -247,7 +254,7 @@ mod tests {
     use super::*;
 
     fn spec(reference: &serde_json::Value) -> DynamicObject {
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("keda.sh", "v1alpha1", "ScaledObject"));
+        let resource = ApiResource::from_gvk(&scaled_object());
         DynamicObject::new("x", &resource).data(json!({"spec": {"scaleTargetRef": reference}}))
     }
 

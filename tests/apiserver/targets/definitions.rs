@@ -1,4 +1,4 @@
-//! The definition in the cluster may be another than the operator's (R23, D6): one that lets anything pass, or one that
+//! The definition in the cluster may be another than the operator's (R23): one that lets anything pass, or one that
 //! lacks a field.
 
 use autoscaler_api::KIND;

@@ -108,11 +108,11 @@ reasons! {
 
     // The replicas are not what the metrics ask for.
 
-    /// The metrics ask for fewer replicas than minReplicas.
-    TOO_FEW_REPLICAS = "TooFewReplicas", LIMITED, "Lower minReplicas if fewer replicas are enough.";
-    /// The metrics ask for more replicas than maxReplicas.
+    /// The metrics ask for fewer replicas than minReplicas, or the target had fewer and was corrected; the message says which.
+    TOO_FEW_REPLICAS = "TooFewReplicas", LIMITED, "If the metrics ask for fewer, lower minReplicas if that is enough.";
+    /// The metrics ask for more replicas than maxReplicas, or the target had more and was corrected; the message says which.
     TOO_MANY_REPLICAS = "TooManyReplicas", LIMITED,
-        "The workload may be short of replicas: raise maxReplicas if the cluster can carry them.";
+        "If the metrics ask for more, the workload may be short of replicas: raise maxReplicas if the cluster can carry them.";
     /// The policies of behavior.scaleUp allow no more replicas now.
     SCALE_UP_LIMIT = "ScaleUpLimit", LIMITED, "Wait for the period to pass, or allow larger steps in behavior.scaleUp; with selectPolicy: Disabled nothing ever scales up.";
     /// The policies of behavior.scaleDown allow no fewer replicas now.
@@ -143,7 +143,7 @@ reasons! {
         "Correct the field. If the API server took it, the CustomResourceDefinition installed is older than the operator: apply the newer one.";
     /// The CustomResourceDefinition installed lacks a field that the operator writes.
     OUTDATED_DEFINITION = "OutdatedDefinition", CANNOT_DECIDE,
-        "Apply the CustomResourceDefinition that belongs to this version of the operator.";
+        "Apply the CustomResourceDefinition that belongs to this version of the operator; it is tried again within five minutes, or at the next evaluation if that is later.";
     /// The target does not exist.
     TARGET_NOT_FOUND = "TargetNotFound", CANNOT_ACT, "Create it, or create a MetricAutoscaler with the right scaleTargetRef.";
     /// The target is being deleted.
@@ -166,7 +166,7 @@ reasons! {
     FAILED_UPDATE_SCALE = "FailedUpdateScale", &[(AbleToScale, False)],
         "See the message; it is decided again at the next evaluation. Admission policies and quotas are common causes.";
     /// The operator failed on this object; others are not affected.
-    INTERNAL_ERROR = "InternalError", CANNOT_ACT, "Open an issue in the project's repository, with the operator's log of that time.";
+    INTERNAL_ERROR = "InternalError", CANNOT_ACT, "See the operator's log of that time. It is tried again by itself, later each time; if it comes back, report it with that log to whoever maintains the operator.";
 
     // No metric can be read. The first one's reason stands in the condition, the others in currentMetrics.
 
@@ -178,7 +178,7 @@ reasons! {
     SOURCE_TIMEOUT = "SourceTimeout", CANNOT_DECIDE, "Make the query cheaper (a recording rule), or the interval longer.";
     /// Prometheus refuses the operator's credentials.
     SOURCE_UNAUTHORIZED = "SourceUnauthorized", CANNOT_DECIDE, "Renew the token or certificate the operator is given.";
-    /// Prometheus is overloaded or shutting down. A Retry-After of its is kept, for five minutes at most.
+    /// Prometheus is overloaded or shutting down. Its Retry-After is honoured, for five minutes at most.
     SOURCE_UNAVAILABLE = "SourceUnavailable", CANNOT_DECIDE, "Look at Prometheus, or at the proxy before it.";
     /// Prometheus, or a proxy before it, answered with an HTTP error.
     SOURCE_HTTP_ERROR = "SourceHTTPError", CANNOT_DECIDE, "Look at the status in the message; --prometheus-url may be wrong.";
@@ -189,10 +189,10 @@ reasons! {
     /// The answer is not that of Prometheus, such as the log-in page of a proxy.
     ANSWER_MALFORMED = "AnswerMalformed", CANNOT_DECIDE, "Look at --prometheus-url and at what stands before Prometheus.";
     /// The answer is larger than the operator accepts.
-    ANSWER_TOO_LARGE = "AnswerTooLarge", CANNOT_DECIDE, "Aggregate in the query: one series is needed.";
-    /// The query answers with a histogram, a string or a range, not with a number.
+    ANSWER_TOO_LARGE = "AnswerTooLarge", CANNOT_DECIDE, "Aggregate in the query: one series is needed, or with perPod one for each pod.";
+    /// The query answers with something else than the metric needs: a histogram, a string or a range; or, with perPod, series that do not tell their pods.
     WRONG_RESULT_TYPE = "WrongResultType", CANNOT_DECIDE,
-        "Make a number of it: histogram_count, histogram_sum or histogram_quantile; a function such as rate around a range.";
+        "Make a number of it: histogram_count, histogram_sum or histogram_quantile; a function such as rate around a range. With perPod aggregate by namespace and pod.";
     /// The query can be read, but the check of the age and coverage of its series, without which no size changes, failed.
     PROBE_FAILED = "ProbeFailed", CANNOT_DECIDE,
         "The message says how. If there is no answer in time, make the selectors cheaper (a recording rule with lookBackSeconds), or the interval longer.";
@@ -203,7 +203,7 @@ reasons! {
     METRIC_NOT_A_NUMBER = "MetricNotANumber", CANNOT_DECIDE,
         "A division by zero, mostly: guard the query, or set whenNaN: Zero.";
     /// The query answers with several series where one is due.
-    METRIC_TOO_MANY_SERIES = "MetricTooManySeries", CANNOT_DECIDE, "Aggregate in the query with sum, max or avg.";
+    METRIC_TOO_MANY_SERIES = "MetricTooManySeries", CANNOT_DECIDE, "Aggregate in the query with sum, max or avg; with perPod by namespace and pod.";
     /// The newest sample behind the query is older than maxSampleAgeSeconds.
     METRIC_STALE = "MetricStale", CANNOT_DECIDE, "Find out why the series are no longer scraped.";
     /// The answer covers only part of the load, so the target may scale up but not down.

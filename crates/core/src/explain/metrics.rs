@@ -12,7 +12,7 @@ use crate::{Decision, Failure, Reading, Replicas, Target, TargetKind};
 pub fn metric(step: &MetricStep) -> String {
     let name = &step.metric;
     let mut text = match step.target.zip(step.proposal) {
-        Some((target, proposal)) => format!("metric {name}: {}", proposed(&step.reading, target, proposal)),
+        Some((target, proposal)) => format!("metric {name}: {}", proposed(step, target, proposal)),
         None => format!("metric {name}: {}", reading(&step.reading)),
     };
     if let Some(counts) = step.pods {
@@ -63,9 +63,11 @@ pub(super) fn unread(decision: &Decision, since: Timestamp, floor: Option<Replic
 }
 
 /// A number against its target, and the count that follows.
-fn proposed(reading: &Reading, target: Target, proposal: Proposal) -> String {
+fn proposed(step: &MetricStep, target: Target, proposal: Proposal) -> String {
+    let reading = &step.reading;
     let per = match target.kind() {
         TargetKind::Value => "",
+        TargetKind::AverageValue if step.pods.is_some() => " per pod",
         TargetKind::AverageValue => " per replica",
         TargetKind::Utilization => " % of requests",
     };

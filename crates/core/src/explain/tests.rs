@@ -404,7 +404,7 @@ fn a_metric_of_every_pod_tells_on_how_many_it_rests() {
         measured: 3,
         ..PodCounts::default()
     };
-    assert_eq!(told(all), "metric load: 173 per replica, target 100, asks for 6");
+    assert_eq!(told(all), "metric load: 173 per pod, target 100, asks for 6");
     let some = PodCounts {
         measured: 3,
         young: 1,
@@ -413,7 +413,7 @@ fn a_metric_of_every_pod_tells_on_how_many_it_rests() {
     };
     assert_eq!(
         told(some),
-        "metric load: 173 per replica, target 100, asks for 6, 3 of 7 pods measured (2 starting, 1 too young for the \
+        "metric load: 173 per pod, target 100, asks for 6, 3 of 7 pods measured (2 starting, 1 too young for the \
          range of the query, 1 without a series)"
     );
     let mut absent = step(Reading::Missing { source_proven: false }, BLOCKS, None);

@@ -1,5 +1,5 @@
 //! Recommendations as runs (R13): a constant metric is one run however long it lasts, and noise makes at most about
-//! ten runs in a window, so the stored text stays short and is rewritten seldom.
+//! ten runs in a window, each written twice at most, so the stored text stays short and is rewritten seldom.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -235,7 +235,8 @@ fn r17_a_stored_time_a_little_ahead_is_the_time_to_decide_at() {
 
 #[test]
 fn r17_stored_times_further_ahead_are_not_trusted() {
-    let text = "1 acting d2@1795351600000+600 d3-5@1795351700000+ u4@1795348000000+ c5>6@1795348000000o                 c6>5@1795351700000o n@1795351600000 b@1795351600000=load g@1795351600000=load";
+    let text = "1 acting d2@1795351600000+600 d3-5@1795351700000+ u4@1795348000000+ c5>6@1795348000000o \
+                c6>5@1795351700000o n@1795351600000 b@1795351600000=load g@1795351600000=load";
     let history = resumed(text, Some(Replicas::new(5)), Continuity::Unbroken, at(10));
     assert_eq!(history.not_before(at(10)), at(10));
     // Of what was known when, only that it was before now is left.
@@ -326,7 +327,7 @@ fn r24_a_window_shorter_than_the_interval_leaves_the_stored_form_alone() {
 }
 
 #[test]
-fn r24_noise_at_the_threshold_changes_the_stored_form_at_most_ten_times_a_window() {
+fn r24_noise_at_the_threshold_changes_the_stored_form_at_most_twice_in_a_tenth_of_a_window() {
     let mut policy = windowed();
     policy.bounds = Bounds::new(Replicas::new(4), Replicas::new(4)).unwrap();
     let mut run = Run::new(policy, 4);

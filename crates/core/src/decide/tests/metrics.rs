@@ -65,6 +65,8 @@ fn r8_with_ready_unknown_there_is_no_second_growth_until_it_settles() {
 #[rstest]
 #[case("101", TargetKind::Value)]
 #[case("1000", TargetKind::Value)]
+#[case("501", TargetKind::AverageValue)]
+#[case("5000", TargetKind::AverageValue)]
 fn r9_more_load_never_asks_for_fewer(#[case] load: &str, #[case] kind: TargetKind) {
     let mut policy = policy();
     policy.metrics = vec![metric("load", kind, "100")];

@@ -45,12 +45,9 @@ fn no_rival(rivalry: Rivalry, ScaleTargetRef { kind, name, .. }: &ScaleTargetRef
             reason::WAITING_FOR_CACHE,
             "waiting to learn whether another autoscaler scales the target".to_owned(),
         ),
-        Rivalry::Forbidden { resource } => (
+        Rivalry::Forbidden(right) => (
             reason::FORBIDDEN,
-            format!(
-                "the operator may not list and watch {resource}, so it cannot tell whether one scales the target: apply \
-                 config/rbac"
-            ),
+            format!("it is not known whether another autoscaler scales {kind} {name}: {right}"),
         ),
     };
     Err(Obstacle::new(reason, message))
@@ -60,7 +57,7 @@ fn no_rival(rivalry: Rivalry, ScaleTargetRef { kind, name, .. }: &ScaleTargetRef
 fn free(ScaleTargetRef { kind, name, .. }: &ScaleTargetRef, target: &TargetView) -> Result<(), Obstacle> {
     let (reason, message) = if let Some(owner) = &target.owner {
         let message = format!(
-            "{kind} {name} is managed by {} {}, which sets its size: point scaleTargetRef at that one",
+            "{kind} {name} is managed by {} {}, which sets its replicas: point scaleTargetRef at that one",
             owner.kind, owner.name
         );
         (reason::TARGET_MANAGED, message)
