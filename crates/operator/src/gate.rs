@@ -1,4 +1,5 @@
-//! The gate that every call to the API server passes: a deadline, a place in line, and for writes a valid lease.
+//! The gate that calls to the API server pass: a deadline, a place in line, and for writes a valid lease. All but the watches,
+//! and those about the lease, which has deadlines of its own.
 //!
 //! kube has no read deadline of its own and retries for minutes, so without this a black-holed request would hang an
 //! autoscaler, and a queued write could land after leadership is lost.

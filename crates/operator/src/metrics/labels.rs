@@ -48,18 +48,18 @@ pub(crate) enum ScaleWriteOutcome {
     /// The target has the new size.
     Written,
     /// The target was no longer what was decided on.
-    Refused,
+    Superseded,
     /// It could not be written, or nobody knows whether it was.
     Failed,
 }
 
 impl ScaleWriteOutcome {
-    pub(super) const ALL: [Self; 3] = [Self::Written, Self::Refused, Self::Failed];
+    pub(super) const ALL: [Self; 3] = [Self::Written, Self::Superseded, Self::Failed];
 
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Written => "written",
-            Self::Refused => "refused",
+            Self::Superseded => "superseded",
             Self::Failed => "failed",
         }
     }

@@ -42,7 +42,7 @@ fn decision(current: u32, desired: u32, cause: Option<LimitCause>) -> Decision {
 }
 
 #[test]
-fn every_family_has_its_documented_name_and_unit() {
+fn every_family_has_its_name_and_unit() {
     let (metrics, registry) = Metrics::new(&Clock::start());
     metrics.finished(RequestKind::Query, Outcome::Answered, Duration::from_millis(20));
     metrics.shared(RequestKind::Query);
@@ -105,7 +105,7 @@ fn decisions_are_counted_by_direction_and_last_limit() {
 fn outcomes_are_counted_under_stable_names() {
     let (metrics, registry) = Metrics::new(&Clock::start());
     metrics.evaluated(EvaluationOutcome::Changed, Duration::ZERO, Duration::ZERO);
-    metrics.scale_write(ScaleWriteOutcome::Refused);
+    metrics.scale_write(ScaleWriteOutcome::Superseded);
     metrics.event(EventOutcome::Dropped);
     metrics.status_written(&Ok(()));
     metrics.status_written::<()>(&Err(CallError::NotLeader { what: "write" }));
@@ -119,7 +119,7 @@ fn outcomes_are_counted_under_stable_names() {
     let shown = samples(&registry);
     for expected in [
         r#"metric_autoscaler_evaluations_total{outcome="changed"} 1"#,
-        r#"metric_autoscaler_scale_writes_total{outcome="refused"} 1"#,
+        r#"metric_autoscaler_scale_writes_total{outcome="superseded"} 1"#,
         r#"metric_autoscaler_events_total{outcome="dropped"} 1"#,
         r#"metric_autoscaler_status_writes_total{outcome="written"} 1"#,
         r#"metric_autoscaler_status_writes_total{outcome="not_leader"} 1"#,

@@ -90,7 +90,7 @@ async fn change(context: &Context, subject: &mut Subject, decided: &Decided, fro
             subject.attempt = None;
             (ScaleWriteOutcome::Written, Effect::Scaled { from, to })
         }
-        Ok(ScaleOutcome::Superseded) => (ScaleWriteOutcome::Refused, Effect::Superseded),
+        Ok(ScaleOutcome::Superseded) => (ScaleWriteOutcome::Superseded, Effect::Superseded),
         Err(error) => {
             if let TargetError::Unanswered(_) = error {
                 subject.attempt = Some(attempt(decided, from, to));
