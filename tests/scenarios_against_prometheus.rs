@@ -201,5 +201,6 @@ fn real(context: &scenario::ProbeContext) -> ProbeContext {
             namespace: scenario::NAMESPACE.to_owned(),
             names: PodNames::of_stateful_set(scenario::STATEFUL_SET),
         }),
+        namespace: None,
     }
 }

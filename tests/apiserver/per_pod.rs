@@ -1,9 +1,10 @@
 //! Metrics of every pod (R10), on pods that a real control plane makes.
 
 use autoscaler_testkit::wait::eventually;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{DeleteParams, ListParams, PostParams, PropagationPolicy};
 use rstest::rstest;
 use serde_json::json;
 
@@ -52,6 +53,40 @@ async fn pods(world: &World, app: &str, count: usize) -> Vec<String> {
     .await
 }
 
+/// A pod with the labels of an app that something else controls, so that nobody adopts it.
+async fn stranger(world: &World, app: &str) {
+    let owner: Api<ConfigMap> = Api::namespaced(world.client.clone(), &world.namespace);
+    let named = ConfigMap {
+        metadata: ObjectMeta {
+            name: Some("owner".to_owned()),
+            ..ObjectMeta::default()
+        },
+        ..ConfigMap::default()
+    };
+    let uid = owner
+        .create(&PostParams::default(), &named)
+        .await
+        .unwrap()
+        .metadata
+        .uid
+        .unwrap();
+    world
+        .create(&format!(
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: stranger\n  namespace: {}\n  labels: {{app: {app}}}\n  \
+             ownerReferences: [{{apiVersion: v1, kind: ConfigMap, name: owner, uid: {uid}, controller: true}}]\nspec: \
+             {{containers: [{{name: main, image: none}}]}}\n",
+            world.namespace
+        ))
+        .await;
+}
+
+/// The pods of a workload but for that one.
+async fn own_pods(world: &World, app: &str, count: usize) -> Vec<String> {
+    let mut names = pods(world, app, count + 1).await;
+    names.retain(|name| name != "stranger");
+    names
+}
+
 #[rstest]
 #[case("StatefulSet")]
 #[case("Deployment")]
@@ -60,16 +95,16 @@ async fn pods(world: &World, app: &str, count: usize) -> Vec<String> {
 async fn r10_a_target_follows_the_average_of_its_own_pods(#[case] kind: &str) {
     let world = World::new("pods").await;
     world.workload(kind, "web", 2).await;
-    // Pods that carry the labels of the target and are not its own, and one of the same name elsewhere.
-    world
-        .create(&format!(
-            "apiVersion: v1\nkind: Pod\nmetadata: {{name: stranger, namespace: {}, labels: {{app: other}}}}\nspec: \
-             {{containers: [{{name: main, image: none}}]}}\n",
-            world.namespace
-        ))
-        .await;
-    set(&world, "stranger", 9_000.0).await;
-    for pod in pods(&world, "web", 2).await {
+    // A pod that carries the labels of the target and is not its own, with two series, and pods of the same names elsewhere.
+    stranger(&world, "web").await;
+    for path in ["a", "b"] {
+        let namespace = &world.namespace;
+        world.exporter.set(
+            &format!("{LOAD}{{namespace=\"{namespace}\",pod=\"stranger\",path=\"{path}\"}}"),
+            9_000.0,
+        );
+    }
+    for pod in own_pods(&world, "web", 2).await {
         world
             .exporter
             .set(&format!("{LOAD}{{namespace=\"elsewhere\",pod=\"{pod}\"}}"), 9_000.0);
@@ -81,7 +116,7 @@ async fn r10_a_target_follows_the_average_of_its_own_pods(#[case] kind: &str) {
     let ready = world.wait_condition("web", "Ready", "True", "ValidMetricFound").await;
     assert_contains(&ready, "metric load: ");
 
-    for pod in pods(&world, "web", 4).await {
+    for pod in own_pods(&world, "web", 4).await {
         set(&world, &pod, 40.0).await;
     }
     world.wait_replicas(kind, "web", 2).await;
@@ -139,6 +174,31 @@ async fn r10_two_series_for_one_pod_are_not_a_number() {
 }
 
 #[tokio::test]
+async fn r10_pods_that_a_new_target_adopts_are_its_own() {
+    let world = World::new("pods").await;
+    world.workload("Deployment", "web", 2).await;
+    for pod in pods(&world, "web", 2).await {
+        set(&world, &pod, 100.0).await;
+    }
+    let _operator = world.operator().await;
+    autoscale(&world, "Deployment", "web", "").await;
+    world.wait_condition("web", "Ready", "True", "ValidMetricFound").await;
+
+    let orphan = DeleteParams {
+        propagation_policy: Some(PropagationPolicy::Orphan),
+        ..DeleteParams::default()
+    };
+    world.api("Deployment").delete("web", &orphan).await.unwrap();
+    world.wait_condition("web", "Ready", "False", "TargetNotFound").await;
+    world.workload("Deployment", "web", 2).await;
+    world.wait_condition("web", "Ready", "True", "ValidMetricFound").await;
+    for pod in pods(&world, "web", 2).await {
+        set(&world, &pod, 200.0).await;
+    }
+    world.wait_replicas("Deployment", "web", 4).await;
+}
+
+#[tokio::test]
 async fn r10_pods_younger_than_the_query_looks_back_hold_a_shrink() {
     let world = World::new("pods").await;
     world.workload("StatefulSet", "web", 2).await;
@@ -191,9 +251,27 @@ async fn r10_pods_are_watched_only_while_a_metric_is_about_each_of_them() {
         })
         .await;
     let asked = of_pods().await;
-    assert!(
-        asked.contains(&"list".to_owned()) || asked.contains(&"watch".to_owned()),
-        "{asked:?}"
-    );
+    assert!(asked.contains(&"list".to_owned()), "{asked:?}");
+
+    let metrics = json!({"spec": {"metrics": [{
+        "name": "load",
+        "prometheus": {"query": world.load()},
+        "target": {"averageValue": 100},
+    }]}});
+    world.edit("web", metrics).await;
+    world
+        .wait_status("web", "that its pods are not asked any more", |status| {
+            (!status.summary.as_deref()?.contains("pods measured")).then_some(())
+        })
+        .await;
+    // A watch shows in the audit log when it ends, and this one has no other reason to.
+    eventually("the watch of pods ends", DEADLINE, || async {
+        let asked = of_pods().await;
+        asked
+            .contains(&"watch".to_owned())
+            .then_some(())
+            .ok_or(format!("{asked:?}"))
+    })
+    .await;
     drop(operator);
 }

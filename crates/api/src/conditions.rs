@@ -177,6 +177,7 @@ pub const fn reason_of_failure(class: FailureClass) -> &'static str {
         FailureClass::AnswerTooLarge => reason::ANSWER_TOO_LARGE,
         FailureClass::WrongResultType => reason::WRONG_RESULT_TYPE,
         FailureClass::UnknownMetricKind => reason::UNKNOWN_METRIC_KIND,
+        FailureClass::PodsUnknown => reason::PODS_UNKNOWN,
         FailureClass::Internal => reason::INTERNAL_ERROR,
     }
 }

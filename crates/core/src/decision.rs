@@ -175,6 +175,9 @@ pub enum Basis {
     BelowTarget,
     /// More load than the target, but replicas that are starting may already be the answer (R8).
     AwaitsReplicas,
+    /// Less load than the target, but the samples reach back to before replicas were removed: what those carried does not
+    /// show in the others' yet (R10).
+    AwaitsSamples,
 }
 
 /// What held a count back or moved it, with the count wanted before and the one allowed after.

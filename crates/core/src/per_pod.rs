@@ -130,6 +130,8 @@ pub struct PodMetric<'a> {
     pub pods: &'a [Pod],
     /// What the source tells of them.
     pub samples: &'a PodSamples,
+    /// When replicas were last removed.
+    pub removed: Option<Timestamp>,
     /// The instant.
     pub now: Timestamp,
 }
@@ -183,6 +185,11 @@ struct Share {
 }
 
 impl PodMetric<'_> {
+    /// The pods there are, by what is known of them.
+    pub fn counts(&self) -> Result<PodCounts, PodMetricError> {
+        Groups::of(self).map(|groups| groups.counts())
+    }
+
     /// The count that it asks for.
     pub fn propose(&self) -> Result<PodProposal, PodMetricError> {
         let groups = Groups::of(self)?;
@@ -191,12 +198,16 @@ impl PodMetric<'_> {
         let measured = self.ratio(&judged).ok_or(PodMetricError::NoSamples { counts })?;
         let believed = self.completed(&groups, direction);
         let ratio = self.ratio(&believed).unwrap_or(measured);
+        let reaches_back = |removed| self.samples.values().any(|sample| sample.since < removed);
         let (down, up) = self.tolerance;
         let (replicas, basis) = if ratio.is_within(down, up) {
             (self.current, Basis::WithinTolerance)
         } else if ratio.cmp_one() != direction {
             // What is not known of some pods could turn the direction: nothing is certain enough for a change.
             (self.current, Basis::AwaitsReplicas)
+        } else if direction == Ordering::Less && self.removed.is_some_and(reaches_back) {
+            // A pod that is gone leaves the sum at once; what it carried shows in the others' rates only by and by.
+            (self.current, Basis::AwaitsSamples)
         } else {
             self.replicas(ratio, believed.len())
         };
@@ -254,7 +265,8 @@ impl PodMetric<'_> {
     fn replicas(&self, ratio: Ratio, pods: usize) -> (Replicas, Basis) {
         let pods = Replicas::saturating(i128::try_from(pods).unwrap_or(i128::MAX));
         if ratio.cmp_one() == Ordering::Greater {
-            let replicas = ratio.times_ceil(pods);
+            // Pods of a rollout's surge are not capacity (R18).
+            let replicas = ratio.times_ceil(pods.min(self.current));
             return if replicas > self.current {
                 (replicas, Basis::AboveTarget)
             } else {

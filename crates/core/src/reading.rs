@@ -187,6 +187,8 @@ pub enum FailureClass {
     AnswerTooLarge,
     /// The answer is well-formed, and a histogram, a string or a range: never a number.
     WrongResultType,
+    /// The pods of the target are not known, so a metric of every pod says nothing.
+    PodsUnknown,
     /// A metric kind this version of the operator does not know.
     UnknownMetricKind,
     /// The operator itself could not do its part; it is tried again.
@@ -208,6 +210,7 @@ impl FailureClass {
             Self::MalformedAnswer => "malformed_answer",
             Self::AnswerTooLarge => "answer_too_large",
             Self::WrongResultType => "wrong_result_type",
+            Self::PodsUnknown => "pods_unknown",
             Self::UnknownMetricKind => "unknown_metric_kind",
             Self::Internal => "internal",
         }
@@ -227,6 +230,7 @@ impl FailureClass {
             Self::MalformedAnswer => "the answer is not Prometheus' JSON",
             Self::AnswerTooLarge => "the answer is longer than allowed",
             Self::WrongResultType => "the query answers with a histogram, a string or a range, not with a number",
+            Self::PodsUnknown => "the pods of the target are not known",
             Self::UnknownMetricKind => "this version of the operator does not know its kind",
             Self::Internal => "the operator could not do its part, and tries again",
         }
@@ -314,6 +318,7 @@ mod tests {
             MalformedAnswer,
             AnswerTooLarge,
             WrongResultType,
+            PodsUnknown,
             UnknownMetricKind,
             Internal,
         ];

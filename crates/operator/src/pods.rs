@@ -2,7 +2,8 @@
 //! only what a decision needs is kept.
 //!
 //! A selector finds pods, ownership decides: those of two workloads may carry the same labels, and a pod that was orphaned
-//! keeps its own.
+//! keeps its own. A pod is the target's if the target controls it, itself or through `ReplicaSet`s, `StatefulSet`s and
+//! Deployments in between; other kinds in between are not looked through.
 
 mod kept;
 
@@ -16,6 +17,7 @@ use kube::runtime::watcher;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::kept::{Controller, Kept};
+use crate::clock::BootTime;
 use crate::context::Context;
 use crate::gate::CallError;
 use crate::mirror::{Listing, Mirror};
@@ -24,6 +26,10 @@ use crate::target::MissingRight;
 
 /// How long an evaluation waits for the first list before it goes on without.
 const FIRST_LIST: Duration = Duration::from_secs(5);
+/// How long it is believed that a controller is not the target's: it may be adopted.
+const STRANGER_FOR: Duration = Duration::from_mins(1);
+/// The longest chain of controllers between a pod and its target.
+const LONGEST_CHAIN: usize = 4;
 
 /// Why the pods of a target are not known.
 #[derive(Debug, thiserror::Error)]
@@ -42,14 +48,22 @@ pub(crate) enum PodsError {
     Call(#[from] CallError),
 }
 
+/// Whether a controller between pods and target is the target's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ownership {
+    Own,
+    Strange { asked: BootTime },
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct PodWatch {
     selector: String,
     namespace: String,
     pods: Arc<Mirror<Kept>>,
-    /// By the UID of a controller between pods and target: the controller above it.
-    above: HashMap<String, Option<String>>,
+    /// Whose the controllers of pods are, for the target of this UID.
+    owners: HashMap<String, Ownership>,
+    target: String,
     _stop: DropGuard,
 }
 
@@ -67,7 +81,8 @@ impl PodWatch {
             selector: selector.to_owned(),
             namespace: namespace.to_owned(),
             pods,
-            above: HashMap::new(),
+            owners: HashMap::new(),
+            target: String::new(),
             _stop: stop.drop_guard(),
         }
     }
@@ -77,54 +92,80 @@ impl PodWatch {
         self.selector == selector
     }
 
-    /// The pods that the target owns, itself or through a `ReplicaSet` or a `StatefulSet`.
+    /// The pods that the target with this UID owns.
     pub(crate) async fn owned_by(&mut self, uid: &str, context: &Context) -> Result<Vec<Pod>, PodsError> {
         match self.pods.settled(FIRST_LIST).await {
             Listing::Done => {}
             Listing::Pending => return Err(PodsError::NotListed),
             Listing::Forbidden => return Err(PodsError::Forbidden(MissingRight::to_read(&resource()))),
         }
+        if self.target != uid {
+            // Another object of the same name, which may have adopted what the old one left behind.
+            self.owners.clear();
+            uid.clone_into(&mut self.target);
+        }
         let found = self.pods.all(&self.namespace);
-        let between = |kept: &Kept| kept.controller.clone().filter(|controller| controller.uid != uid);
-        let unknown: Vec<Controller> = found.iter().filter_map(between).collect();
-        self.above
-            .retain(|known, _| unknown.iter().any(|controller| controller.uid == *known));
-        for controller in unknown {
-            self.look_above(controller, context).await?;
+        let controllers: HashMap<String, Controller> = found
+            .iter()
+            .filter_map(|kept| kept.controller.clone())
+            .map(|controller| (controller.uid.clone(), controller))
+            .collect();
+        self.owners.retain(|known, _| controllers.contains_key(known));
+        for controller in controllers.into_values() {
+            self.find_out(controller, context).await?;
         }
         let is_own = |kept: &Kept| {
-            kept.controller.as_ref().is_some_and(|controller| {
-                let above = self.above.get(&controller.uid).and_then(Option::as_deref);
-                controller.uid == uid || above == Some(uid)
-            })
+            let controller = kept.controller.as_ref();
+            controller.is_some_and(|controller| self.owners.get(&controller.uid) == Some(&Ownership::Own))
         };
-        Ok(found
-            .into_iter()
-            .filter(|kept| is_own(kept))
-            .map(|kept| kept.pod)
-            .collect())
+        Ok(found.into_iter().filter(is_own).map(|kept| kept.pod).collect())
     }
 
-    /// Finds out who controls a controller: asked once for each.
-    async fn look_above(&mut self, controller: Controller, context: &Context) -> Result<(), PodsError> {
-        if self.above.contains_key(&controller.uid) {
-            return Ok(());
+    /// Finds out whose a controller is: once if it is the target's, now and then if it is not.
+    async fn find_out(&mut self, controller: Controller, context: &Context) -> Result<(), PodsError> {
+        let now = context.clock.boot();
+        match self.owners.get(&controller.uid) {
+            Some(Ownership::Own) => return Ok(()),
+            Some(Ownership::Strange { asked }) if now < asked.plus(STRANGER_FOR) => return Ok(()),
+            Some(Ownership::Strange { .. }) | None => {}
         }
-        let above = match controller.resource() {
-            Some(resource) => {
-                let api = dynamic(&context.client, &resource, Some(&self.namespace));
-                let asked = api.get_metadata_opt(&controller.name);
-                let metadata = context.gate.read("read the owner of a pod", asked).await?;
-                // One of the same name may have taken its place.
-                metadata
-                    .map(|found| found.metadata)
-                    .filter(|metadata| metadata.uid.as_deref() == Some(controller.uid.as_str()))
-                    .and_then(|metadata| Controller::of(&metadata))
-            }
-            None => None,
+        let uid = controller.uid.clone();
+        let ownership = if self.is_own(controller, context).await? {
+            Ownership::Own
+        } else {
+            Ownership::Strange { asked: now }
         };
-        self.above.insert(controller.uid, above.map(|above| above.uid));
+        self.owners.insert(uid, ownership);
         Ok(())
+    }
+
+    /// Whether the chain of controllers ends at the target.
+    async fn is_own(&self, mut controller: Controller, context: &Context) -> Result<bool, PodsError> {
+        for _ in 0..LONGEST_CHAIN {
+            if controller.uid == self.target {
+                return Ok(true);
+            }
+            match self.above(&controller, context).await? {
+                Some(above) => controller = above,
+                None => return Ok(false),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Who controls a controller.
+    async fn above(&self, controller: &Controller, context: &Context) -> Result<Option<Controller>, PodsError> {
+        let Some(resource) = controller.resource() else {
+            return Ok(None);
+        };
+        let api = dynamic(&context.client, &resource, Some(&self.namespace));
+        let asked = api.get_metadata_opt(&controller.name);
+        let found = context.gate.read("read the owner of a pod", asked).await?;
+        // One of the same name may have taken its place.
+        let metadata = found
+            .map(|found| found.metadata)
+            .filter(|metadata| metadata.uid.as_deref() == Some(controller.uid.as_str()));
+        Ok(metadata.and_then(|metadata| Controller::of(&metadata)))
     }
 }
 

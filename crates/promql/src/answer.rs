@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 mod per_pod;
 
-pub use per_pod::{OfPods, PodLabels};
+pub use per_pod::{OfPods, OwnSeries, PodLabels};
 
 /// A successful answer.
 #[derive(Debug, Clone, PartialEq)]

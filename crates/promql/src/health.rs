@@ -42,6 +42,7 @@ impl Health {
             | FailureClass::HttpStatus
             | FailureClass::MalformedAnswer
             | FailureClass::UnknownMetricKind
+            | FailureClass::PodsUnknown
             | FailureClass::Internal => self.gap(),
         }
     }

@@ -19,7 +19,7 @@ mod prometheus;
 mod share;
 mod slots;
 
-pub use answer::{OfPods, PodLabels};
+pub use answer::{OfPods, OwnSeries, PodLabels};
 pub use observer::{Observer, Outcome, RequestKind};
 pub use plan::{Leaf, PlanError, PlannedQuery, QueryPlan};
 pub use probe::{Coverage, OwnPods, PodNames, ProbeContext, judge};

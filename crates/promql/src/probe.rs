@@ -16,6 +16,8 @@ use crate::plan::{LOOKBACK_DELTA, Leaf, offset_text};
 mod judge;
 mod pods;
 
+pub(crate) use pods::quoted;
+
 pub use judge::judge;
 pub use pods::{OwnPods, PodNames};
 
@@ -61,6 +63,9 @@ pub struct ProbeContext {
     pub replicas_before: Replicas,
     /// The target's own pods, where a selector may be expected to cover all of them.
     pub own_pods: Option<OwnPods>,
+    /// The label and the name of the namespace that a query of every pod is about: what happens to the series of others,
+    /// which it reads too, says nothing about ours.
+    pub namespace: Option<(String, String)>,
 }
 
 /// What a probe found about one selector.

@@ -7,11 +7,11 @@ use autoscaler_core::{Evidence, Failure, FailureClass, PartialCause, Reading};
 use futures::future;
 use tokio::time::{Instant, timeout_at};
 
-use crate::answer::{self, Answer, OfPods, PodLabels, Value};
+use crate::answer::{self, Answer, OfPods, OwnSeries, Value};
 use crate::back_off::BackOff;
 use crate::health::Health;
 use crate::observer::{Observer, Outcome, RequestKind, Silent};
-use crate::plan::{PlanError, PlannedQuery, QueryPlan, offset_text};
+use crate::plan::{Leaf, PlanError, PlannedQuery, QueryPlan, offset_text};
 use crate::probe::{Coverage, Probe, ProbeContext, judge};
 use crate::share::{Asked, Sent, Share, Sharing};
 use crate::slots::Slots;
@@ -81,21 +81,21 @@ impl Prometheus {
         }
     }
 
-    /// Reads a query with one series for each pod of a namespace, likewise.
-    pub async fn read_pods(
-        &self,
-        query: &PlannedQuery,
-        (namespace, labels): (&str, &PodLabels),
-        deadline: Instant,
-    ) -> OfPods {
+    /// Reads a query with one series for each pod, likewise. That there is none of ours proves nothing while there are
+    /// others: the labels may be wrong, or our own scrape.
+    pub async fn read_pods(&self, query: &PlannedQuery, own: OwnSeries<'_>, deadline: Instant) -> OfPods {
         let evidence = match evidence(query) {
             Ok(evidence) => evidence,
             Err(refused) => return refused.into(),
         };
         match self.ask(RequestKind::Query, &query.shared_text(), deadline).await {
             Ok(answer) => {
-                let OfPods { reading, amounts } = answer.of_pods(namespace, labels, evidence);
-                let reading = self.proven(reading, answer.warned, query, deadline).await;
+                let OfPods { reading, amounts } = answer.of_pods(own, evidence);
+                let only_others = matches!(&answer.value, Value::Vector(series) if !series.is_empty());
+                let reading = match reading {
+                    Reading::Missing { .. } if only_others => reading,
+                    other => self.proven(other, answer.warned, query, deadline).await,
+                };
                 OfPods { reading, amounts }
             }
             Err(failure) => Reading::Failed(failure).into(),
@@ -116,7 +116,8 @@ impl Prometheus {
             return reading;
         };
         let value = *value;
-        let coverages = match self.coverages(plan, context, deadline).await {
+        let narrowed = within(plan, context.namespace.as_ref());
+        let coverages = match self.coverages((plan, &narrowed), context, deadline).await {
             Ok((_, true)) => {
                 return Reading::Partial {
                     value,
@@ -133,13 +134,19 @@ impl Prometheus {
     /// The coverage of each selector, and whether any came with a warning.
     async fn coverages<'a>(
         &self,
-        plan: &'a QueryPlan,
+        (plan, narrowed): (&'a QueryPlan, &'a [Leaf]),
         context: &'a ProbeContext,
         deadline: Instant,
     ) -> Result<(Vec<(Probe<'a>, Coverage)>, bool), Failure> {
-        let requests = plan.leaves.iter().map(|leaf| {
-            let probe = Probe::new(leaf, plan.look_back, context.own_pods.as_ref());
-            self.coverage(probe, deadline)
+        let probe = |leaf| Probe::new(leaf, plan.look_back, context.own_pods.as_ref());
+        let requests = plan.leaves.iter().zip(narrowed).map(|(leaf, narrowed)| async move {
+            let found = self.coverage(probe(narrowed), deadline).await?;
+            let nothing = found.0.1.now == 0 && found.0.1.before == 0;
+            // Series that carry the label only in the answer (a join gives it) are judged as a whole.
+            if nothing && leaf != narrowed {
+                return self.coverage(probe(leaf), deadline).await;
+            }
+            Ok(found)
         });
         let (coverages, warned): (Vec<_>, Vec<bool>) = future::try_join_all(requests).await?.into_iter().unzip();
         Ok((coverages, warned.contains(&true)))
@@ -235,6 +242,18 @@ fn evidence(query: &PlannedQuery) -> Result<Evidence, Reading> {
         Err(error) if error.is_passing() => Err(not_sent(FailureClass::Internal, error)),
         Err(_) => Ok(Evidence::Unprobeable),
     }
+}
+
+/// The selectors of a plan, of one namespace only if there is one to keep to.
+fn within(plan: &QueryPlan, namespace: Option<&(String, String)>) -> Vec<Leaf> {
+    let narrowed = |leaf: &Leaf| match namespace {
+        Some((label, name)) => Leaf {
+            selector: leaf.selector.within(label, name),
+            ..leaf.clone()
+        },
+        None => leaf.clone(),
+    };
+    plan.leaves.iter().map(narrowed).collect()
 }
 
 /// A query that is not even sent, with the sentence that says why.

@@ -55,6 +55,7 @@ fn context() -> ProbeContext {
         replicas: Replicas::new(2),
         replicas_before: Replicas::new(2),
         own_pods: None,
+        namespace: None,
     }
 }
 
@@ -255,6 +256,7 @@ async fn r2_fewer_of_the_targets_own_pods_than_are_ready_are_fewer_pods() {
             namespace: "shop".into(),
             names,
         }),
+        namespace: None,
         ..context()
     };
     let own = read_and_probe(&server, &query(PER_SECOND), &pods(PodNames::of_stateful_set("web"))).await;

@@ -81,6 +81,7 @@ pub(super) async fn answers(
             namespace,
             names,
         }),
+        namespace: None,
     };
     eventually("the reading is fresh, by the probes", DEADLINE, || async {
         let deadline = Instant::now() + DEADLINE;

@@ -1,8 +1,10 @@
 //! Answers of a source: any body with any status is a value or a failure with that status, and every value a reading.
 
+use std::collections::BTreeSet;
+
 use autoscaler_core::{Evidence, Quantity, Reading};
-use autoscaler_promql::PodLabels;
 use autoscaler_promql::answer::{Answer, Value, parse};
+use autoscaler_promql::{OwnSeries, PodLabels};
 
 /// Statuses that are told apart, and some that are not.
 const STATUSES: [u16; 8] = [200, 204, 302, 400, 401, 422, 429, 503];
@@ -40,7 +42,17 @@ fn check_pods(answer: &Answer, numbers: usize) {
         pod: "pod".to_owned(),
         namespace: "namespace".to_owned(),
     };
-    let found = answer.of_pods("shop", &labels, Evidence::Unprobed);
+    let pods = BTreeSet::from(["web-0", "web-1", "web-2", "a-0"]);
+    let own = OwnSeries {
+        labels: &labels,
+        namespace: "shop",
+        pods: &pods,
+    };
+    let found = answer.of_pods(own, Evidence::Unprobed);
+    assert!(
+        found.amounts.keys().all(|pod| pods.contains(pod.as_str())),
+        "{found:?} is of others"
+    );
     assert!(
         found.amounts.len() <= numbers,
         "{numbers} numbers were read as {found:?}"

@@ -192,6 +192,7 @@ pub fn of_failure(class: FailureClass) -> &'static str {
         FailureClass::MalformedAnswer => "malformed-answer",
         FailureClass::AnswerTooLarge => "answer-too-large",
         FailureClass::WrongResultType => "wrong-result-type",
+        FailureClass::PodsUnknown => "pods-unknown",
         FailureClass::UnknownMetricKind => "unknown-metric-kind",
         FailureClass::Internal => "internal",
     }
@@ -203,6 +204,7 @@ fn of_basis(basis: Basis) -> &'static str {
         Basis::AboveTarget => "above-target",
         Basis::BelowTarget => "below-target",
         Basis::AwaitsReplicas => "awaits-replicas",
+        Basis::AwaitsSamples => "awaits-samples",
     }
 }
 

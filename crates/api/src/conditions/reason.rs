@@ -170,6 +170,8 @@ reasons! {
 
     // No metric can be read. The first one's reason stands in the condition, the others in currentMetrics.
 
+    /// A metric is about each pod, and which pods are the target's is not known.
+    PODS_UNKNOWN = "PodsUnknown", CANNOT_DECIDE, "See the message: a right is missing, or the first list is still to come.";
     /// The operator has no Prometheus to ask.
     SOURCE_NOT_CONFIGURED = "SourceNotConfigured", CANNOT_DECIDE, "Start the operator with --prometheus-url.";
     /// Prometheus cannot be connected to.

@@ -111,24 +111,34 @@ impl Pipeline<'_> {
     /// What a metric of every pod asks for. If none of the pods that count has a sample, it is absent.
     fn of_pods(&self, metric: &MetricPolicy, told: MetricReading) -> OfPods {
         let MetricReading { name: _, reading, pods } = told;
-        let (Some(samples), Some(target), Some(_)) = (pods, metric.target, reading.value()) else {
+        let (Some(samples), Some(target)) = (pods, metric.target) else {
             return OfPods::only(reading);
         };
-        let failed = |why: &str| OfPods::only(Reading::Failed(Failure::of(FailureClass::Internal).because(why)));
-        let Some(pods) = &self.observation.pods else {
-            return failed("the pods of the target are not known yet");
+        let failed = |class| OfPods::only(Reading::Failed(Failure::of(class)));
+        let is_missing = matches!(reading, Reading::Missing { .. });
+        let pods = match &self.observation.pods {
+            Some(pods) if is_missing || reading.value().is_some() => pods,
+            None if reading.value().is_some() => return failed(FailureClass::PodsUnknown),
+            Some(_) | None => return OfPods::only(reading),
         };
-        let proposed = PodMetric {
+        let of_pods = PodMetric {
             target: target.into(),
             tolerance: (self.policy.scale_down.tolerance, self.policy.scale_up.tolerance),
             warm_up: metric.warm_up,
             current: self.current,
             pods,
             samples: &samples,
+            removed: self.history.changes.last_removal(),
             now: self.now,
+        };
+        if is_missing {
+            let pods = of_pods.counts().ok();
+            return OfPods {
+                pods,
+                ..OfPods::only(reading)
+            };
         }
-        .propose();
-        match proposed {
+        match of_pods.propose() {
             Ok(PodProposal { proposal, counts }) => OfPods {
                 reading,
                 proposal: Some(proposal),
@@ -139,7 +149,10 @@ impl Pipeline<'_> {
                 proposal: None,
                 pods: Some(counts),
             },
-            Err(error @ PodMetricError::NoRequest { .. }) => failed(&error.to_string()),
+            Err(error @ PodMetricError::NoRequest { .. }) => {
+                let failure = Failure::of(FailureClass::Internal).because(error.to_string());
+                OfPods::only(Reading::Failed(failure))
+            }
         }
     }
 

@@ -49,9 +49,10 @@ fn blocks(since: Timestamp) -> String {
 
 /// That nothing could be read, with what each metric told instead.
 pub(super) fn unread(decision: &Decision, since: Timestamp, floor: Option<Replicas>) -> String {
-    let told = decision
-        .metrics()
-        .map(|step| format!("metric {}: {}", step.metric, reading(&step.reading)));
+    let told = decision.metrics().map(|step| {
+        let pods = step.pods.map(pods).unwrap_or_default();
+        format!("metric {}: {}{pods}", step.metric, reading(&step.reading))
+    });
     let mut text = format!("no metric has been readable since {} ({})", time(since), join(told));
     if let Some(floor) = floor {
         put(
@@ -85,6 +86,7 @@ fn proposed(step: &MetricStep, target: Target, proposal: Proposal) -> String {
         Basis::WithinTolerance => text.push_str(", within tolerance"),
         Basis::AboveTarget | Basis::BelowTarget => put(&mut text, format_args!(", asks for {}", proposal.replicas)),
         Basis::AwaitsReplicas => text.push_str(", waiting for replicas that are still starting"),
+        Basis::AwaitsSamples => text.push_str(", waiting for samples from after the last scale down"),
     }
     if let Reading::Partial { cause, .. } = reading {
         put(&mut text, format_args!(", but {}", partial(cause)));

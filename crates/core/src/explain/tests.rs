@@ -265,6 +265,7 @@ fn each_state_of_a_reading_is_told(#[case] found: Reading, #[case] expected: &st
     FailureClass::UnknownMetricKind,
     "this version of the operator does not know its kind"
 )]
+#[case(FailureClass::PodsUnknown, "the pods of the target are not known")]
 #[case(FailureClass::Internal, "the operator could not do its part, and tries again")]
 fn each_failure_is_told_in_words(#[case] class: FailureClass, #[case] words: &str) {
     let failure = Failure::of(class);

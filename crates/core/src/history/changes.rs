@@ -108,10 +108,18 @@ impl Changes {
 
     /// The last growth, or what may have been one.
     pub fn last_growth(&self) -> Option<Timestamp> {
-        self.changes
-            .iter()
-            .rev()
-            .find(|change| change.direction() == Some(Direction::Up))
+        self.last_in(Direction::Up)
+    }
+
+    /// When replicas were last removed, or may have been.
+    pub fn last_removal(&self) -> Option<Timestamp> {
+        self.last_in(Direction::Down)
+    }
+
+    fn last_in(&self, direction: Direction) -> Option<Timestamp> {
+        let mut changes = self.changes.iter().rev();
+        changes
+            .find(|change| change.direction() == Some(direction))
             .map(|change| change.at)
             .or(self.forgotten)
     }

@@ -308,6 +308,28 @@ fn r8_growth_that_missing_pods_may_already_be_says_so() {
 }
 
 #[test]
+fn r10_after_a_shrink_the_samples_must_be_newer_before_the_next() {
+    // Ten pods at 40 became four that carry 100 each, and whose rates over a minute read 43 half a minute later.
+    let pods = Pods::of("r43000x4", 0);
+    let found = pods.propose_after_removal(4, average(100_000), 30).proposal;
+    assert_eq!((found.replicas, found.basis), (Replicas::new(4), Basis::AwaitsSamples));
+    let found = pods.propose_after_removal(4, average(100_000), 60).proposal;
+    assert_eq!((found.replicas, found.basis), (Replicas::new(2), Basis::BelowTarget));
+    // Growth waits for nothing.
+    let found = Pods::of("r143000x4", 0)
+        .propose_after_removal(4, average(100_000), 30)
+        .proposal;
+    assert_eq!((found.replicas, found.basis), (Replicas::new(6), Basis::AboveTarget));
+}
+
+#[test]
+fn r18_pods_of_a_surge_are_no_capacity() {
+    // 112 each of what is not shared anew, such as memory: twelve replicas, not twenty-three.
+    let found = Pods::of("r112000x20", 0).propose(10, average(100_000), WarmUp::Sample, TENTH);
+    assert_eq!(found.expect("all are measured").proposal.replicas, Replicas::new(12));
+}
+
+#[test]
 fn r18_pods_of_a_surge_share_the_load() {
     // Six pods at 60 % of the target carry 3.6 targets: shrinking to three of four would overload them.
     let found = Pods::of("r60000x6", 0).propose(4, average(100_000), WarmUp::Sample, TENTH);

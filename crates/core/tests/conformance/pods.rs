@@ -85,6 +85,21 @@ impl Pods {
         self.samples.insert(name.to_owned(), sample);
     }
 
+    /// What the metric asks for so many seconds after replicas were removed.
+    pub(super) fn propose_after_removal(&self, current: u32, target: PodTarget, age: i64) -> PodProposal {
+        let metric = PodMetric {
+            target,
+            tolerance: (quantity("0.1"), quantity("0.1")),
+            warm_up: WarmUp::Sample,
+            current: Replicas::new(current),
+            pods: &self.pods,
+            samples: &self.samples,
+            removed: Some(at(-age)),
+            now: at(0),
+        };
+        metric.propose().expect("some pod is measured")
+    }
+
     /// What the metric asks for.
     pub(super) fn propose(
         &self,
@@ -101,6 +116,7 @@ impl Pods {
             current: Replicas::new(current),
             pods: &self.pods,
             samples: &self.samples,
+            removed: None,
             now,
         }
         .propose()

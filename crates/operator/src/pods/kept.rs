@@ -41,13 +41,26 @@ impl Kept {
                 name: object.metadata.name.clone()?,
                 phase,
                 terminating: object.metadata.deletion_timestamp.is_some(),
-                started: text("/status/startTime").and_then(|time| time.parse().ok()),
+                started: started(&object.data),
                 ready: ready(&object.data),
                 request: None,
             },
             controller: Controller::of(&object.metadata),
         })
     }
+}
+
+/// When all that runs in it ran: the node took it on at `startTime`, and images, init containers and crashes came after
+/// that. Unknown while a container does not run.
+fn started(data: &Value) -> Option<Timestamp> {
+    let time = |value: &Value| value.as_str()?.parse::<Timestamp>().ok();
+    let taken_on = data.pointer("/status/startTime").and_then(time)?;
+    let containers = data.pointer("/status/containerStatuses").and_then(Value::as_array);
+    let running = |container: &Value| container.pointer("/state/running/startedAt").and_then(time);
+    containers
+        .into_iter()
+        .flatten()
+        .try_fold(taken_on, |latest, container| Some(latest.max(running(container)?)))
 }
 
 fn ready(data: &Value) -> Option<PodReady> {
@@ -80,7 +93,7 @@ impl Controller {
     /// How to ask for it, if it is of a kind that stands between a workload and its pods.
     pub(super) fn resource(&self) -> Option<ApiResource> {
         let Self { api_version, kind, .. } = self;
-        (api_version == "apps/v1" && ["ReplicaSet", "StatefulSet"].contains(&kind.as_str()))
+        (api_version == "apps/v1" && ["ReplicaSet", "StatefulSet", "Deployment"].contains(&kind.as_str()))
             .then(|| ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", kind)))
     }
 }
@@ -135,6 +148,23 @@ mod tests {
         let controller = found.controller.unwrap();
         assert_eq!((controller.uid.as_str(), controller.name.as_str()), ("r", "web-7d9c"));
         assert_eq!(controller.resource().unwrap().plural, "replicasets");
+    }
+
+    #[test]
+    fn r10_a_pod_is_as_old_as_the_youngest_of_its_containers() {
+        let started = |statuses: Value| {
+            let status = json!({"startTime": "2026-11-22T12:00:00Z", "containerStatuses": statuses});
+            kept(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "status": status}))
+                .pod
+                .started
+        };
+        let running = |at: &str| json!({"state": {"running": {"startedAt": at}}});
+        let time = |text: &str| text.parse::<Timestamp>().ok();
+        let two = json!([running("2026-11-22T12:01:00Z"), running("2026-11-22T12:09:00Z")]);
+        assert_eq!(started(two), time("2026-11-22T12:09:00Z"));
+        assert_eq!(started(json!([])), time("2026-11-22T12:00:00Z"));
+        let crashing = json!([running("2026-11-22T12:01:00Z"), {"state": {"waiting": {"reason": "CrashLoopBackOff"}}}]);
+        assert_eq!(started(crashing), None);
     }
 
     #[test]

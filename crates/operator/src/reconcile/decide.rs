@@ -105,6 +105,10 @@ async fn probe(
                 replicas_before: decision.history.changes.largest_since(since, replicas),
                 // Of a metric of every pod those without a series are reckoned one by one.
                 own_pods: own_pods(seen).filter(|_| metric.per_pod.is_none()),
+                namespace: metric
+                    .per_pod
+                    .as_ref()
+                    .map(|labels| (labels.namespace.clone(), seen.namespace.clone())),
             };
             prometheus.probe(query, reading.clone(), &probe, deadline).await
         }

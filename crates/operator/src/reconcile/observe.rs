@@ -3,6 +3,7 @@
 
 mod sole_writer;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use autoscaler_api::ScaleTargetRef;
@@ -10,7 +11,7 @@ use autoscaler_api::conditions::reason;
 use autoscaler_core::observation::allowed_skew;
 use autoscaler_core::per_pod::{Pod, PodSample};
 use autoscaler_core::{Failure, FailureClass, MetricReading, Observation, Reading, Replicas, Rollout, Standing};
-use autoscaler_promql::OfPods;
+use autoscaler_promql::{OfPods, OwnSeries};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -117,10 +118,11 @@ async fn seen(context: &Context, subject: &mut Subject, now: Timestamp) -> Resul
         alone.map_err(|obstacle| obstacle.to(&target))?;
     }
     let rollout = rollout(subject, &target, now);
-    let deadline = Instant::now() + query_time(context, prepared.interval);
     let namespace = subject.snapshot.namespace.clone();
     let pods = pods(context, subject, &prepared, &target).await;
-    let read = |metric| read(context, metric, (&namespace, pods.as_ref().err()), (now, deadline));
+    let deadline = Instant::now() + query_time(context, prepared.interval);
+    let own = OwnPods::of(&namespace, &pods);
+    let read = |metric| read(context, metric, &own, (now, deadline));
     let readings = join_all(prepared.metrics.iter().map(read)).await;
     let observation = Observation {
         replicas: target.replicas.unwrap_or(Replicas::ZERO),
@@ -233,10 +235,26 @@ async fn pods(
     watch.owned_by(&target.uid, context).await.map(Some)
 }
 
+/// Whose series a metric of every pod is read from.
+struct OwnPods<'a> {
+    namespace: &'a str,
+    pods: Result<BTreeSet<&'a str>, &'a PodsError>,
+}
+
+impl<'a> OwnPods<'a> {
+    fn of(namespace: &'a str, pods: &'a Result<Option<Vec<Pod>>, PodsError>) -> Self {
+        let names = |pods: &'a Option<Vec<Pod>>| pods.iter().flatten().map(|pod| pod.name.as_str()).collect();
+        Self {
+            namespace,
+            pods: pods.as_ref().map(names),
+        }
+    }
+}
+
 async fn read(
     context: &Context,
     metric: &PreparedMetric,
-    (namespace, unknown_pods): (&str, Option<&PodsError>),
+    own: &OwnPods<'_>,
     (now, deadline): (Timestamp, Instant),
 ) -> MetricReading {
     let failed = |failure| MetricReading::one(metric.name.as_str(), Reading::Failed(failure));
@@ -248,10 +266,16 @@ async fn read(
     let Some(labels) = &metric.per_pod else {
         return MetricReading::one(metric.name.as_str(), prometheus.read(query, deadline).await);
     };
-    if let Some(error) = unknown_pods {
-        return failed(Failure::of(FailureClass::Internal).because(error.to_string()));
-    }
-    let OfPods { reading, amounts } = prometheus.read_pods(query, (namespace, labels), deadline).await;
+    let pods = match &own.pods {
+        Ok(pods) => pods,
+        Err(error) => return failed(Failure::of(FailureClass::PodsUnknown).because(error.to_string())),
+    };
+    let series = OwnSeries {
+        labels,
+        namespace: own.namespace,
+        pods,
+    };
+    let OfPods { reading, amounts } = prometheus.read_pods(query, series, deadline).await;
     let since = now.saturating_sub(query.spans()).unwrap_or(now);
     let sample = |(pod, value)| (pod, PodSample { value, since });
     MetricReading {

@@ -1,7 +1,7 @@
 //! Answers with one series for each pod (R10): joined on namespace and name, never on the name alone, for the pods of a
 //! StatefulSet have the same names in every namespace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use autoscaler_core::{Evidence, Failure, FailureClass, PartialCause, Quantity, Reading};
 
@@ -16,7 +16,19 @@ pub struct PodLabels {
     pub namespace: String,
 }
 
-/// What an answer tells of the pods of one namespace.
+/// Whose series are looked for. What an answer tells of other pods is not even judged: it may be of another workload that
+/// exports the same metric otherwise.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnSeries<'a> {
+    /// Which labels tell.
+    pub labels: &'a PodLabels,
+    /// The namespace of the pods.
+    pub namespace: &'a str,
+    /// Their names.
+    pub pods: &'a BTreeSet<&'a str>,
+}
+
+/// What an answer tells of the pods looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OfPods {
     /// The sum, and whether it can be believed.
@@ -35,8 +47,13 @@ impl From<Reading> for OfPods {
 }
 
 impl Answer {
-    /// The reading of the pods of a namespace. `evidence` is what numbers are given along.
-    pub fn of_pods(&self, namespace: &str, labels: &PodLabels, evidence: Evidence) -> OfPods {
+    /// The reading of these pods. `evidence` is what numbers are given along.
+    pub fn of_pods(&self, own: OwnSeries<'_>, evidence: Evidence) -> OfPods {
+        let OwnSeries {
+            labels,
+            namespace,
+            pods,
+        } = own;
         let series = match &self.value {
             Value::Vector(series) if series.is_empty() => return Reading::Missing { source_proven: false }.into(),
             Value::Vector(series) => series,
@@ -51,7 +68,9 @@ impl Answer {
             let (namespace, pod) = (&labels.namespace, &labels.pod);
             return not_per_pod(labels, &format!("no series has the labels {namespace} and {pod}")).into();
         }
-        let ours = named.into_iter().filter(|(theirs, ..)| *theirs == namespace);
+        let ours = named
+            .into_iter()
+            .filter(|(theirs, pod, _)| *theirs == namespace && pods.contains(pod));
         match amounts(ours.map(|(_, pod, series)| (pod, series.sample))) {
             Ok(amounts) => self.sum(amounts, evidence),
             Err(reading) => reading.into(),
@@ -136,7 +155,12 @@ mod tests {
 
     fn of(body: &str) -> OfPods {
         let answer = parse(200, body.as_bytes()).expect("the answer is well-formed");
-        answer.of_pods("shop", &labels(), Evidence::Unprobed)
+        let own = OwnSeries {
+            labels: &labels(),
+            namespace: "shop",
+            pods: &BTreeSet::from(["web-0", "web-1"]),
+        };
+        answer.of_pods(own, Evidence::Unprobed)
     }
 
     fn amounts(pairs: &[(&str, i64)]) -> BTreeMap<String, Quantity> {
@@ -174,6 +198,15 @@ mod tests {
             pod: Some("web-1".into()),
         };
         assert_eq!(found, expected.into());
+    }
+
+    #[test]
+    fn r10_what_other_pods_of_the_namespace_tell_is_not_judged() {
+        let found = told(
+            &[("shop", "web-0", "3"), ("shop", "other", "1"), ("shop", "other", "2")],
+            false,
+        );
+        assert_eq!(found.amounts, amounts(&[("web-0", 3)]));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use promql_parser::parser::VectorSelector;
 
 use super::PlanError;
 use super::literals::Lifted;
+use crate::probe::quoted;
 
 /// A metric name and label matchers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,19 @@ impl Selector {
             });
         }
         Ok(written)
+    }
+
+    /// The same, of one value of a label only.
+    #[must_use]
+    pub fn within(&self, label: &str, value: &str) -> Self {
+        let mut matchers = self.matchers.clone();
+        matchers.push(format!("{label}={}", quoted(value)));
+        matchers.sort();
+        matchers.dedup();
+        Self {
+            name: self.name.clone(),
+            matchers,
+        }
     }
 
     /// As an instant vector, `offset` into the past.

@@ -274,3 +274,22 @@ fn a_thread_that_cannot_be_started_says_nothing_of_the_text() {
     assert!(error.is_passing() && !error.refuses_the_text());
     assert!(PlannedQuery::new(text, None).plan().is_ok());
 }
+
+#[test]
+fn r10_a_selector_is_kept_to_one_namespace_and_says_so_once() {
+    let within = |query: &str| {
+        let plan = QueryPlan::of(query).unwrap();
+        plan.leaves[0]
+            .selector
+            .within("namespace", "shop")
+            .instant(SignedDuration::ZERO)
+    };
+    assert_eq!(
+        within("rate(requests_total[1m])"),
+        r#"requests_total{namespace="shop"}"#
+    );
+    assert_eq!(
+        within(r#"rate(requests_total{pod!="",namespace="shop"}[1m])"#),
+        r#"requests_total{namespace="shop",pod!=""}"#
+    );
+}

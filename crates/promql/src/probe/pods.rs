@@ -66,7 +66,7 @@ fn escaped(name: &str) -> String {
 }
 
 /// A PromQL string.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!(
         "\"{}\"",
         text.replace('\\', r"\\").replace('"', "\\\"").replace('\n', "\\n")

@@ -13,6 +13,7 @@ fn context() -> ProbeContext {
         replicas: Replicas::new(3),
         replicas_before: Replicas::new(3),
         own_pods: None,
+        namespace: None,
     }
 }
 

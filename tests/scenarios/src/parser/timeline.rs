@@ -10,7 +10,7 @@ use crate::scenario::{Answers, At, Event, Happening, Mode, Next, Readiness, Roll
 use crate::time;
 
 /// All failures, for their words.
-const FAILURES: [FailureClass; 13] = [
+const FAILURES: [FailureClass; 14] = [
     FailureClass::SourceNotConfigured,
     FailureClass::Unreachable,
     FailureClass::Timeout,
@@ -22,6 +22,7 @@ const FAILURES: [FailureClass; 13] = [
     FailureClass::MalformedAnswer,
     FailureClass::AnswerTooLarge,
     FailureClass::WrongResultType,
+    FailureClass::PodsUnknown,
     FailureClass::UnknownMetricKind,
     FailureClass::Internal,
 ];

@@ -34,6 +34,7 @@ fn context() -> ProbeContext {
         replicas: Replicas::new(10),
         replicas_before: Replicas::new(10),
         own_pods: None,
+        namespace: None,
     }
 }
 
