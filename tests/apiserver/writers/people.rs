@@ -51,7 +51,12 @@ async fn r20_a_count_set_by_hand_between_reading_and_writing_stays() {
         .await;
     assert_contains(&message, "the scaleDown stabilization window of 300 s holds 8");
     assert_eq!(world.replicas("Deployment", "web").await, 8);
-    assert!(operator.metric("metric_autoscaler_scale_writes_total", "superseded").await > 0.0);
+    assert!(
+        operator
+            .metric("metric_autoscaler_scale_writes_total", "superseded")
+            .await
+            > 0.0
+    );
     assert_eq!(world.scale_writes_since(mark).await, []);
 }
 
