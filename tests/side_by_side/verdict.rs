@@ -29,6 +29,8 @@ pub(crate) struct Verdict {
     pub(crate) inexact: Vec<String>,
     /// The model is not the HPA here.
     pub(crate) strange: Vec<String>,
+    /// Cases with such a look: what was seen of them is not certain enough to compare by.
+    pub(crate) left_out: usize,
 }
 
 /// The sides of one case under comparison.
@@ -46,9 +48,15 @@ impl Verdict {
             hpa: Model::new(case, &policy, Differences::NONE),
             all: range(case, &policy, Differences::all()),
         };
+        let (strange, inexact) = (self.strange.len(), self.inexact.len());
         let mut seen = Vec::with_capacity(looks.len());
         for (index, look) in looks.iter().enumerate() {
             seen.push(self.judge_look(&mut sides, case, index, look));
+        }
+        if self.strange.len() > strange {
+            self.inexact.truncate(inexact);
+            self.left_out += 1;
+            return;
         }
         self.explain(case, &policy, looks, &seen);
     }
