@@ -19,7 +19,7 @@ demo: testkit operator ## Watch a Deployment and a StatefulSet follow PromQL on 
 	@$(CARGO) run --quiet --package autoscaler-testkit --bin demo
 
 .PHONY: test
-test: test-unit test-side-by-side test-apiserver ## Run every test: units, properties, and the suites on the real binaries
+test: test-unit test-apiserver test-side-by-side ## Run every test: units, properties, and the suites on the real binaries
 
 ##@ Parts of them
 

@@ -14,11 +14,11 @@ impl Pipeline<'_> {
         let (window, held) = match direction {
             Direction::Up => {
                 let window = self.policy.scale_up.window;
-                (window, self.history.growth.lowest(self.now, window))
+                (window, self.history.growth.lowest(self.now, window, self.base))
             }
             Direction::Down => {
                 let window = self.policy.scale_down.window;
-                (window, self.history.shrink.highest(self.now, window))
+                (window, self.history.shrink.highest(self.now, window, self.base))
             }
         };
         let Some((recommended, until)) = held else {

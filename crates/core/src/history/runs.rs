@@ -67,16 +67,19 @@ impl Runs {
         self.merge_oldest();
     }
 
-    /// The highest recommendation that is live, with the time at which it ceases to be, if that is fixed already.
-    pub fn highest(&self, now: Timestamp, window: Seconds) -> Option<(Replicas, Option<Timestamp>)> {
+    /// The highest recommendation that is live, with the time until which `count` replicas cannot become fewer because of
+    /// any of them, if that is fixed already: one that is not the highest holds just as much if it is not below the count.
+    pub fn highest(&self, now: Timestamp, window: Seconds, count: Replicas) -> Option<(Replicas, Option<Timestamp>)> {
         let highest = self.live(now, window).map(|run| run.max).max()?;
-        Some((highest, self.expiry(now, window, |run| run.max == highest)))
+        let holds = highest.min(count);
+        Some((highest, self.expiry(now, window, |run| run.max >= holds)))
     }
 
-    /// The lowest recommendation that is live, likewise.
-    pub fn lowest(&self, now: Timestamp, window: Seconds) -> Option<(Replicas, Option<Timestamp>)> {
+    /// The lowest recommendation that is live, with the time until which `count` replicas cannot become more, likewise.
+    pub fn lowest(&self, now: Timestamp, window: Seconds, count: Replicas) -> Option<(Replicas, Option<Timestamp>)> {
         let lowest = self.live(now, window).map(|run| run.min).min()?;
-        Some((lowest, self.expiry(now, window, |run| run.min == lowest)))
+        let holds = lowest.max(count);
+        Some((lowest, self.expiry(now, window, |run| run.min <= holds)))
     }
 
     /// The newest time in the runs.

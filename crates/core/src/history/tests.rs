@@ -77,8 +77,14 @@ fn a_wide_run_ends_after_a_tenth_of_the_window() {
         .collect();
     assert_eq!(ends, [(3, 9), (3, 3)]);
     // The nine is forgotten a window after it was last recommended, not when the threes end.
-    assert_eq!(runs.highest(at(329), window).map(|(high, _)| high), Some(replicas(9)));
-    assert_eq!(runs.highest(at(330), window).map(|(high, _)| high), Some(replicas(3)));
+    assert_eq!(
+        runs.highest(at(329), window, replicas(1)).map(|(high, _)| high),
+        Some(replicas(9))
+    );
+    assert_eq!(
+        runs.highest(at(330), window, replicas(1)).map(|(high, _)| high),
+        Some(replicas(3))
+    );
 }
 
 #[test]
@@ -184,4 +190,28 @@ fn a_change_is_remembered_for_as_long_as_anything_asks_for_it() {
     assert_eq!(horizon(&policy(60, 0)), SignedDuration::from_mins(30));
     assert_eq!(horizon(&policy(7_200, 0)), SignedDuration::from_secs(7_260));
     assert_eq!(horizon(&policy(60, 86_400)), SignedDuration::from_hours(24));
+}
+
+#[test]
+fn r13_what_is_not_the_highest_holds_as_long_as_it_lives() {
+    // Seven, then five for two seconds, then two: five replicas are held by both, and the later of the two ends it.
+    let window = Seconds::new(60);
+    let mut runs = Runs::default();
+    runs.record(replicas(7), at(0), window);
+    runs.record(replicas(5), at(10), window);
+    runs.record(replicas(5), at(18), window);
+    runs.record(replicas(2), at(30), window);
+    assert_eq!(
+        runs.highest(at(31), window, replicas(5)),
+        Some((replicas(7), Some(at(78))))
+    );
+    // Seven are held by the first alone.
+    assert_eq!(
+        runs.highest(at(31), window, replicas(7)),
+        Some((replicas(7), Some(at(60))))
+    );
+    assert_eq!(
+        runs.lowest(at(31), window, replicas(1)).map(|(low, _)| low),
+        Some(replicas(2))
+    );
 }
