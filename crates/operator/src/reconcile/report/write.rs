@@ -112,12 +112,13 @@ fn fail(context: &Context, subject: &mut Subject, next: &MetricAutoscalerStatus,
 }
 
 /// Whether the object is gone. That its status is not found may have other causes: a definition that has lost its
-/// subresource for a while, or something before the API server. A watch would not tell that it is back.
+/// subresource for a while, or something before the API server. A watch would not tell that it is back. Where we may not
+/// even ask, the answer to the status is believed.
 async fn is_gone(client: &Client, gate: &Gate, known: &Snapshot) -> bool {
     let api = resources::autoscalers(client, Some(&known.namespace));
     match gate.read("read the autoscaler", api.get(&known.name)).await {
         Ok(object) => object.metadata.uid.as_ref() != Some(&known.uid),
-        Err(error) => error.is_not_found(),
+        Err(error) => error.is_not_found() || error.lacks_right("get"),
     }
 }
 
