@@ -24,12 +24,7 @@ pub(crate) async fn set(world: &World, pod: &str, value: f64) {
 
 /// An autoscaler of 1 to 10 replicas that keeps its pods at 100 each.
 pub(crate) async fn autoscale(world: &World, kind: &str, target: &str, more: &str) {
-    let spec = format!(
-        "  minReplicas: 1\n  maxReplicas: 10\n  intervalSeconds: 1\n  behavior: {{scaleDown: \
-         {{stabilizationWindowSeconds: 0, policies: [{{type: Pods, value: 100, periodSeconds: 1}}]}}, scaleUp: \
-         {{policies: [{{type: Pods, value: 100, periodSeconds: 1}}]}}}}\n  metrics:\n  - name: load\n    prometheus: \
-         {{query: {LOAD}, perPod: {{}}{more}}}\n    target: {{averageValue: 100}}\n"
-    );
+    let spec = World::spec_of("load", &format!("query: {LOAD}, perPod: {{}}{more}"));
     world.apply_autoscaler(target, kind, target, &spec).await;
 }
 

@@ -191,12 +191,16 @@ impl World {
 
     /// The part of the spec below `scaleTargetRef`.
     pub(crate) fn default_spec(&self, more: &str) -> String {
-        let query = self.load();
+        Self::spec_of(LOAD, &format!("query: '{}'", self.load())) + more
+    }
+
+    /// The same for another metric, with what stands under `prometheus`.
+    pub(crate) fn spec_of(metric: &str, prometheus: &str) -> String {
         format!(
             "  minReplicas: 1\n  maxReplicas: 10\n  intervalSeconds: 1\n  behavior: {{scaleDown: \
              {{stabilizationWindowSeconds: 0, policies: [{{type: Pods, value: 100, periodSeconds: 1}}]}}, scaleUp: \
-             {{policies: [{{type: Pods, value: 100, periodSeconds: 1}}]}}}}\n  metrics:\n  - name: {LOAD}\n    \
-             prometheus: {{query: '{query}'}}\n    target: {{averageValue: 100}}\n{more}"
+             {{policies: [{{type: Pods, value: 100, periodSeconds: 1}}]}}}}\n  metrics:\n  - name: {metric}\n    \
+             prometheus: {{{prometheus}}}\n    target: {{averageValue: 100}}\n"
         )
     }
 

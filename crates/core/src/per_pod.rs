@@ -33,7 +33,7 @@ pub struct Pod {
     pub phase: PodPhase,
     /// Whether it is being deleted (`metadata.deletionTimestamp`).
     pub terminating: bool,
-    /// `status.startTime`: when its node took it on.
+    /// Since when all that runs in it runs, if all does: what it did before that is not to be had.
     pub started: Option<Timestamp>,
     /// Its condition `Ready`.
     pub ready: Option<PodReady>,
@@ -209,7 +209,7 @@ impl PodMetric<'_> {
             // A pod that is gone leaves the sum at once; what it carried shows in the others' rates only by and by.
             (self.current, Basis::AwaitsSamples)
         } else {
-            self.replicas(ratio, believed.len())
+            self.replicas(ratio, count(&believed))
         };
         let proposal = Proposal {
             replicas,
@@ -262,8 +262,7 @@ impl PodMetric<'_> {
     }
 
     /// The count for a ratio that is outside the tolerance, found over so many pods.
-    fn replicas(&self, ratio: Ratio, pods: usize) -> (Replicas, Basis) {
-        let pods = Replicas::saturating(i128::try_from(pods).unwrap_or(i128::MAX));
+    fn replicas(&self, ratio: Ratio, pods: Replicas) -> (Replicas, Basis) {
         if ratio.cmp_one() == Ordering::Greater {
             // Pods of a rollout's surge are not capacity (R18).
             let replicas = ratio.times_ceil(pods.min(self.current));
@@ -314,10 +313,7 @@ impl PodMetric<'_> {
     fn compared(&self, shares: &[Share]) -> Quantity {
         let amount = self.amount(shares).unwrap_or_default();
         match self.target {
-            PodTarget::AverageValue(_) => {
-                let pods = count(shares).as_i128().max(1);
-                Quantity::from_nanos((amount.nanos() + pods - 1).div_euclid(pods))
-            }
+            PodTarget::AverageValue(_) => amount.shared_by(count(shares)),
             PodTarget::Utilization { .. } => amount,
         }
     }

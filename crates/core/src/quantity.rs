@@ -9,6 +9,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::Replicas;
+
 /// Nano-units in one unit.
 const NANOS: i128 = 1_000_000_000;
 
@@ -73,6 +75,13 @@ impl Quantity {
     #[must_use]
     pub fn or_zero_if_negative(self) -> Self {
         self.max(Self::ZERO)
+    }
+
+    /// A total per replica, rounded up to a nano-unit; no replicas count as one.
+    #[must_use]
+    pub fn shared_by(self, replicas: Replicas) -> Self {
+        let count = replicas.as_i128().max(1);
+        Self::from_nanos((self.0 + count - 1).div_euclid(count))
     }
 
     const fn capped(nanos: i128) -> Self {

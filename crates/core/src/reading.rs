@@ -196,6 +196,24 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::SourceNotConfigured,
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Unauthorized,
+        Self::BadQuery,
+        Self::Execution,
+        Self::Unavailable,
+        Self::HttpStatus,
+        Self::MalformedAnswer,
+        Self::AnswerTooLarge,
+        Self::WrongResultType,
+        Self::PodsUnknown,
+        Self::UnknownMetricKind,
+        Self::Internal,
+    ];
+
     /// The stable name used in labels.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -302,28 +320,12 @@ impl Reading {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::FailureClass::{self, *};
+    use super::FailureClass;
 
     #[test]
     fn each_class_of_failure_has_a_label_of_its_own() {
-        let classes = [
-            SourceNotConfigured,
-            Unreachable,
-            Timeout,
-            Unauthorized,
-            BadQuery,
-            Execution,
-            Unavailable,
-            HttpStatus,
-            MalformedAnswer,
-            AnswerTooLarge,
-            WrongResultType,
-            PodsUnknown,
-            UnknownMetricKind,
-            Internal,
-        ];
-        let labels: BTreeSet<&str> = classes.into_iter().map(FailureClass::as_str).collect();
-        assert_eq!(labels.len(), classes.len());
+        let labels: BTreeSet<&str> = FailureClass::ALL.into_iter().map(FailureClass::as_str).collect();
+        assert_eq!(labels.len(), FailureClass::ALL.len());
         for label in labels {
             let is_snake_case = label.chars().all(|c| c.is_ascii_lowercase() || c == '_');
             assert!(is_snake_case && !label.is_empty(), "{label:?}");

@@ -13,6 +13,7 @@ use autoscaler_testkit::wait::eventually;
 use super::End;
 use crate::access::Right;
 use crate::gated::{Door, PATIENT};
+use crate::operator::Operator;
 use crate::world::{DEADLINE, World, assert_contains};
 
 /// At most 3 pods in half an hour: a change that is forgotten shows as a second step.
@@ -24,6 +25,18 @@ fn three_at_most(world: &World) -> String {
         free,
         "scaleUp: {policies: [{type: Pods, value: 3, periodSeconds: 1800}]}",
     )
+}
+
+/// Two replicas under a load, and an operator that reaches the API server through a network of its own. It does not lose its
+/// lease with it.
+async fn through_a_proxy(world: &World, load: f64) -> (TcpProxy, Operator) {
+    world.set_load(load).await;
+    world.workload("Deployment", "web", 2).await;
+    let network = TcpProxy::start(world.plane.api_server_address());
+    let flags = ["--api-timeout", "6", "--lease-duration", "600"];
+    let operator = world.start_operator_via(network.address(), "operator", &flags).await;
+    operator.wait_ready().await;
+    (network, operator)
 }
 
 #[tokio::test]
@@ -65,12 +78,7 @@ async fn a_change_that_was_never_written_down_counts_as_made_when_it_is_found() 
 async fn a_write_whose_answer_never_comes_is_not_repeated() {
     let door = Door::closed("no-answer").await;
     let world = &door.world;
-    world.set_load(900.0).await;
-    world.workload("Deployment", "web", 2).await;
-    let network = TcpProxy::start(world.plane.api_server_address());
-    let flags = ["--api-timeout", "6", "--lease-duration", "600"];
-    let operator = world.start_operator_via(network.address(), "operator", &flags).await;
-    operator.wait_ready().await;
+    let (network, operator) = through_a_proxy(world, 900.0).await;
     let mark = world.mark();
     let spec = three_at_most(world);
     world.apply_autoscaler("web", "Deployment", "web", &spec).await;
@@ -111,12 +119,7 @@ async fn a_write_whose_answer_never_comes_is_not_repeated() {
 async fn a_status_whose_answer_never_comes_is_known_again_as_our_own() {
     let door = Door::of_statuses("no-answer-either").await;
     let world = &door.world;
-    world.set_load(200.0).await;
-    world.workload("Deployment", "web", 2).await;
-    let network = TcpProxy::start(world.plane.api_server_address());
-    let flags = ["--api-timeout", "6", "--lease-duration", "600"];
-    let operator = world.start_operator_via(network.address(), "operator", &flags).await;
-    operator.wait_ready().await;
+    let (network, operator) = through_a_proxy(world, 200.0).await;
     let windowed = world
         .default_spec("")
         .replace("stabilizationWindowSeconds: 0", "stabilizationWindowSeconds: 300");
@@ -156,12 +159,7 @@ async fn a_status_whose_answer_never_comes_is_known_again_as_our_own() {
 async fn a_status_whose_answer_never_came_is_put_right_when_the_trouble_has_passed() {
     let door = Door::of_statuses("passed").await;
     let world = &door.world;
-    world.set_load(200.0).await;
-    world.workload("Deployment", "web", 2).await;
-    let network = TcpProxy::start(world.plane.api_server_address());
-    let flags = ["--api-timeout", "6", "--lease-duration", "600"];
-    let operator = world.start_operator_via(network.address(), "operator", &flags).await;
-    operator.wait_ready().await;
+    let (network, operator) = through_a_proxy(world, 200.0).await;
     world.autoscale("web", "Deployment", "web", "").await;
     world.wait_condition("web", "Ready", "True", "ValidMetricFound").await;
 

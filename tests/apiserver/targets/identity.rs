@@ -4,6 +4,7 @@ use autoscaler_core::ChangeCause;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
+use crate::operator::Operator;
 use crate::world::{World, assert_contains};
 
 #[tokio::test]
@@ -21,19 +22,27 @@ async fn a_target_that_does_not_exist_yet_is_waited_for() {
     world.wait_condition("web", "Ready", "True", "ValidMetricFound").await;
 }
 
-#[tokio::test]
-async fn a_target_created_again_is_another_one_with_a_memory_of_its_own() {
-    let world = World::new("recreated").await;
+/// A cooldown of an hour.
+const HOUR: &str = "  cooldown: {scaleUpSeconds: 3600}\n";
+
+/// A target that grew once and would grow again, were it not for a cooldown of an hour.
+async fn rests_after_a_growth(name: &str) -> (World, Operator) {
+    let world = World::new(name).await;
     world.set_load(200.0).await;
     world.workload("Deployment", "web", 1).await;
-    let _operator = world.operator().await;
-    let hour = "  cooldown: {scaleUpSeconds: 3600}\n";
-    world.autoscale("web", "Deployment", "web", hour).await;
+    let operator = world.operator().await;
+    world.autoscale("web", "Deployment", "web", HOUR).await;
     world.wait_wanted("Deployment", "web", 2).await;
     world.set_load(500.0).await;
     world
         .wait_condition("web", "ScalingLimited", "True", "CoolingDown")
         .await;
+    (world, operator)
+}
+
+#[tokio::test]
+async fn a_target_created_again_is_another_one_with_a_memory_of_its_own() {
+    let (world, _operator) = rests_after_a_growth("recreated").await;
     let before = world.status("web").await;
 
     let deployments = world.api("Deployment");
@@ -85,21 +94,11 @@ async fn a_target_that_is_being_deleted_is_left_alone() {
 
 #[tokio::test]
 async fn an_autoscaler_created_again_has_a_memory_of_its_own() {
-    let world = World::new("renewed").await;
-    world.set_load(200.0).await;
-    world.workload("Deployment", "web", 1).await;
-    let _operator = world.operator().await;
-    let hour = "  cooldown: {scaleUpSeconds: 3600}\n";
-    world.autoscale("web", "Deployment", "web", hour).await;
-    world.wait_wanted("Deployment", "web", 2).await;
-    world.set_load(500.0).await;
-    world
-        .wait_condition("web", "ScalingLimited", "True", "CoolingDown")
-        .await;
+    let (world, _operator) = rests_after_a_growth("renewed").await;
 
     let autoscalers = world.autoscalers();
     autoscalers.delete("web", &DeleteParams::default()).await.unwrap();
-    world.autoscale("web", "Deployment", "web", hour).await;
+    world.autoscale("web", "Deployment", "web", HOUR).await;
     world.wait_wanted("Deployment", "web", 5).await;
     let decisions = world
         .wait_status("web", "the growth is reported", |status| {

@@ -20,7 +20,9 @@ impl Pipeline<'_> {
         let (ratio, compared) = match target.kind() {
             TargetKind::Value => (total, load),
             // Percent of requests are never compared as one number; the total would be the nearest thing.
-            TargetKind::AverageValue | TargetKind::Utilization => (total.per(self.current), share(load, self.current)),
+            TargetKind::AverageValue | TargetKind::Utilization => {
+                (total.per(self.current), load.shared_by(self.current))
+            }
         };
         let (down, up) = (self.policy.scale_down.tolerance, self.policy.scale_up.tolerance);
         let (replicas, basis) = if ratio.is_within(down, up) {
@@ -72,10 +74,4 @@ impl Pipeline<'_> {
             Ordering::Equal => self.current,
         }
     }
-}
-
-/// A total per replica, rounded up to a nano-unit.
-fn share(total: Quantity, replicas: Replicas) -> Quantity {
-    let count = replicas.as_i128().max(1);
-    Quantity::from_nanos((total.nanos() + count - 1).div_euclid(count))
 }

@@ -57,8 +57,7 @@ impl Pipeline<'_> {
     pub(super) fn read_and_merge(&mut self) -> Merged {
         let mut steps = Vec::with_capacity(self.policy.metrics.len());
         for metric in &self.policy.metrics {
-            let told = reading_of(&self.observation.readings, &metric.name);
-            steps.push(self.read_one(metric, told));
+            steps.push(self.read_one(metric));
         }
         let names = |name: &String| self.policy.metrics.iter().any(|metric| metric.name == *name);
         self.history.not_fresh_since.retain(|name, _| names(name));
@@ -86,12 +85,12 @@ impl Pipeline<'_> {
         }
     }
 
-    fn read_one(&mut self, metric: &MetricPolicy, told: MetricReading) -> MetricStep {
+    fn read_one(&mut self, metric: &MetricPolicy) -> MetricStep {
         let OfPods {
             reading,
             proposal,
             pods,
-        } = self.of_pods(metric, told);
+        } = self.read_pods(metric);
         self.note_gap(metric, &reading);
         let (load, part) = self.load_of(metric, &reading);
         let proposal = match (metric.target, load) {
@@ -108,9 +107,14 @@ impl Pipeline<'_> {
         }
     }
 
-    /// What a metric of every pod asks for. If none of the pods that count has a sample, it is absent.
-    fn of_pods(&self, metric: &MetricPolicy, told: MetricReading) -> OfPods {
-        let MetricReading { name: _, reading, pods } = told;
+    /// What a metric tells, and of one of every pod what it asks for. If none of the pods that count has a sample, it is
+    /// absent. A reading that was not taken is a failure of ours, not an absence of data.
+    fn read_pods(&self, metric: &MetricPolicy) -> OfPods {
+        let told = self.observation.readings.iter().find(|told| told.name == metric.name);
+        let Some(MetricReading { name: _, reading, pods }) = told else {
+            return OfPods::only(Reading::Failed(Failure::of(FailureClass::Internal)));
+        };
+        let reading = reading.clone();
         let (Some(samples), Some(target)) = (pods, metric.target) else {
             return OfPods::only(reading);
         };
@@ -127,7 +131,7 @@ impl Pipeline<'_> {
             warm_up: metric.warm_up,
             current: self.current,
             pods,
-            samples: &samples,
+            samples,
             removed: self.history.changes.last_removal(),
             now: self.now,
         };
@@ -308,10 +312,4 @@ fn blocker_of(step: &MetricStep) -> Option<LimitCause> {
         }),
         Part::Counts | Part::AssumedZero | Part::Ignored => None,
     }
-}
-
-/// The reading by name; one that was not taken is a failure of ours, not an absence of data.
-fn reading_of(readings: &[MetricReading], name: &str) -> MetricReading {
-    let found = readings.iter().find(|metric| metric.name == name).cloned();
-    found.unwrap_or_else(|| MetricReading::one(name, Reading::Failed(Failure::of(FailureClass::Internal))))
 }

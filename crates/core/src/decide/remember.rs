@@ -87,10 +87,10 @@ impl Pipeline<'_> {
     pub(super) fn remember(&mut self, merged: &Merged) -> Replicas {
         let Merged { proposal, may_shrink } = *merged;
         let wanted = proposal.unwrap_or(self.current);
-        let against_shrinking = if may_shrink { wanted } else { wanted.max(self.current) };
+        // One that may not shrink is not below the present count (R14): merging has seen to that.
         self.history
             .shrink
-            .record(against_shrinking, self.now, self.policy.scale_down.window);
+            .record(wanted, self.now, self.policy.scale_down.window);
         if may_shrink || wanted > self.current {
             self.history
                 .growth

@@ -4,3 +4,4 @@ mod fixtures;
 mod limits;
 mod memory;
 mod metrics;
+mod windows;

@@ -2,7 +2,7 @@
 //! no change.
 
 use autoscaler_api::conditions::reason;
-use autoscaler_core::{Decision, Evidence, MetricReading, Reading, decide as core_decide};
+use autoscaler_core::{Decision, Evidence, Reading, decide as core_decide};
 use autoscaler_promql::{OwnPods, PodNames, ProbeContext};
 use futures::future::join_all;
 use tokio::time::Instant;
@@ -48,7 +48,10 @@ pub(crate) async fn decide(context: &Context, subject: &mut Subject, observed: O
     let policy = &seen.prepared.policy;
     let mut decision = core_decide(policy, &seen.observation, &subject.history, seen.now);
     if decision.needs_probe {
-        seen.observation.readings = probe_all(context, &seen, &decision).await;
+        let probed = probe_all(context, &seen, &decision).await;
+        for (metric, reading) in seen.observation.readings.iter_mut().zip(probed) {
+            metric.reading = reading;
+        }
         decision = core_decide(policy, &seen.observation, &subject.history, seen.now);
     }
     subject.history = decision.history.clone();
@@ -66,18 +69,10 @@ pub(crate) async fn decide(context: &Context, subject: &mut Subject, observed: O
     Plan::Follow(Box::new(Decided { decision, seen: *seen }))
 }
 
-async fn probe_all(context: &Context, seen: &Seen, decision: &Decision) -> Vec<MetricReading> {
+async fn probe_all(context: &Context, seen: &Seen, decision: &Decision) -> Vec<Reading> {
     let deadline = Instant::now() + query_time(context, seen.prepared.interval);
     let readings = seen.prepared.metrics.iter().zip(&seen.observation.readings);
-    join_all(readings.map(|(metric, read)| async move {
-        let reading = probe(context, seen, decision, metric, &read.reading, deadline).await;
-        MetricReading {
-            name: read.name.clone(),
-            reading,
-            pods: read.pods.clone(),
-        }
-    }))
-    .await
+    join_all(readings.map(|(metric, read)| probe(context, seen, decision, metric, &read.reading, deadline))).await
 }
 
 async fn probe(

@@ -9,24 +9,6 @@ use crate::reasons;
 use crate::scenario::{Answers, At, Event, Happening, Mode, Next, Readiness, RolloutSeen, Setting};
 use crate::time;
 
-/// All failures, for their words.
-const FAILURES: [FailureClass; 14] = [
-    FailureClass::SourceNotConfigured,
-    FailureClass::Unreachable,
-    FailureClass::Timeout,
-    FailureClass::Unauthorized,
-    FailureClass::BadQuery,
-    FailureClass::Execution,
-    FailureClass::Unavailable,
-    FailureClass::HttpStatus,
-    FailureClass::MalformedAnswer,
-    FailureClass::AnswerTooLarge,
-    FailureClass::WrongResultType,
-    FailureClass::PodsUnknown,
-    FailureClass::UnknownMetricKind,
-    FailureClass::Internal,
-];
-
 /// An `event`.
 pub(super) fn event(statement: Statement<'_>) -> Result<Event, ParseError> {
     let Statement {
@@ -96,7 +78,7 @@ fn rollout(words: &mut Words<'_>) -> Result<Happening, ParseError> {
 }
 
 fn source(words: &mut Words<'_>) -> Result<Happening, ParseError> {
-    let failures = FAILURES.map(|class| (reasons::of_failure(class), Answers::Fails(class)));
+    let failures = FailureClass::ALL.map(|class| (reasons::of_failure(class), Answers::Fails(class)));
     let well = [("answers", Answers::Well), ("warns", Answers::WithWarning)];
     let answers = words.one_of(&[&well[..], &failures[..]].concat())?;
     let metric = words.behind("for", |words| words.next("the name of a metric").map(str::to_owned))?;

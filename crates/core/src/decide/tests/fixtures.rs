@@ -132,3 +132,20 @@ impl Run {
         decision
     }
 }
+
+/// These policies in both directions, and room for a thousand replicas.
+pub(super) fn with_rules(policies: Vec<RatePolicy>, select: SelectPolicy) -> Policy {
+    let mut policy = policy();
+    policy.bounds = Bounds::new(Replicas::new(1), Replicas::new(1000)).unwrap();
+    policy.scale_up = ScalingRules {
+        select,
+        policies: policies.clone(),
+        ..policy.scale_up
+    };
+    policy.scale_down = ScalingRules {
+        select,
+        policies,
+        ..policy.scale_down
+    };
+    policy
+}

@@ -1,4 +1,5 @@
 use jiff::{SignedDuration, Timestamp};
+use rstest::rstest;
 
 use super::fixtures::*;
 use crate::decision::LimitCause;
@@ -301,22 +302,17 @@ fn r22_who_changes_the_count_while_we_only_report_takes_nothing_back() {
     assert_eq!(cause_of(Standing::Acts, &reporting), ChangeCause::Activation);
 }
 
-#[test]
-fn r24_a_constant_metric_leaves_the_stored_form_alone() {
-    let mut run = Run::new(windowed(), 4);
-    run.step(0, fresh("400"));
-    let stored = run.history.encode();
-    for _ in 0..40 {
-        run.step(15, fresh("400"));
-        assert_eq!(run.history.encode(), stored);
-    }
-}
-
-#[test]
-fn r24_a_window_shorter_than_the_interval_leaves_the_stored_form_alone() {
+fn short_windows() -> Policy {
     let mut policy = policy();
     policy.scale_down.window = Seconds::new(10);
     policy.scale_up.window = Seconds::new(15);
+    policy
+}
+
+#[rstest]
+#[case::in_ordinary_windows(windowed())]
+#[case::in_windows_shorter_than_the_interval(short_windows())]
+fn r24_a_constant_metric_leaves_the_stored_form_alone(#[case] policy: Policy) {
     let mut run = Run::new(policy, 4);
     run.step(0, fresh("400"));
     let stored = run.history.encode();
