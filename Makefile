@@ -6,6 +6,11 @@ SHELL := /bin/bash
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= always
 
+# Always of the whole workspace and with one test: cargo then gives every crate the features that `cargo test` needs, and
+# nothing is compiled a second time for another set of them.
+BUILD := $(CARGO) build --locked --workspace --test binaries
+PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
+
 .PHONY: help
 help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -14,9 +19,9 @@ help: ## List the targets
 
 .PHONY: demo
 demo: export CARGO_TERM_COLOR := auto
-demo: testkit operator ## Watch a Deployment and a StatefulSet follow PromQL on a real control plane (KEEP=1 stays up)
-	@$(CARGO) run --quiet --package autoscaler-testkit --bin testkit -- binaries >/dev/null
-	@$(CARGO) run --quiet --package autoscaler-testkit --bin demo
+demo: programs ## Watch a Deployment and a StatefulSet follow PromQL on a real control plane (KEEP=1 stays up)
+	@$(PROGRAMS)/testkit binaries >/dev/null
+	@$(PROGRAMS)/demo
 
 .PHONY: test
 test: test-unit test-apiserver test-side-by-side ## Run every test: units, properties, and the suites on the real binaries
@@ -28,33 +33,32 @@ toolchain:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, the version comes from rust-toolchain.toml" >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "a C compiler is missing (the ring crate needs one): install gcc or clang" >&2; exit 1; }
 
-.PHONY: operator
-operator: toolchain ## Build the operator
-	@echo "building the operator (the first time about 3 minutes)"
-	@$(CARGO) build --locked --package metric-autoscaler
-
-.PHONY: testkit
-testkit: toolchain
-	@echo "building the testkit, which runs a local control plane (the first time about 2 minutes)"
-	@$(CARGO) build --locked --package autoscaler-testkit --bins
+.PHONY: programs
+programs: toolchain ## Build the operator and the testkit, which runs a local control plane
+	@echo "building the operator and the testkit (the first time about 5 minutes on two cores)"
+	@command -v go >/dev/null || echo "Go is not installed: etcd, kube-apiserver and the rest must then be in KUBEBUILDER_ASSETS, on the PATH or built before"
+	@$(BUILD) --bins
 
 .PHONY: binaries
-binaries: testkit ## Find or build etcd, kube-apiserver, Prometheus and the rest of the local control plane
-	@$(CARGO) run --quiet --package autoscaler-testkit --bin testkit -- binaries
+binaries: programs ## Find or build etcd, kube-apiserver, Prometheus and the rest of the local control plane
+	@$(PROGRAMS)/testkit binaries
 
 .PHONY: test-unit
 test-unit: binaries ## Unit, property and crate tests
 	$(CARGO) test --locked --workspace --exclude acceptance
 
+# A part of the names of tests: only those are run.
+FILTER ?=
+
 .PHONY: test-apiserver
-test-apiserver: binaries operator ## The operator against real etcd, kube-apiserver, kube-controller-manager and Prometheus
+test-apiserver: binaries ## The operator against real etcd, kube-apiserver, kube-controller-manager and Prometheus (FILTER=name)
 	@# The tests mostly wait: more of them at once than there are cores.
-	$(CARGO) test --locked --package acceptance --test apiserver --test scenarios_against_prometheus -- --test-threads 12
+	$(CARGO) test --locked --workspace --test apiserver --test scenarios_against_prometheus -- --test-threads 12 $(FILTER)
 
 .PHONY: test-side-by-side
-test-side-by-side: binaries operator ## Ours beside the HPA controller of Kubernetes, decision by decision (SIDE_BY_SIDE_SEED=n)
+test-side-by-side: binaries ## Ours beside the HPA controller of Kubernetes, decision by decision (SIDE_BY_SIDE_SEED=n)
 	@# Shown even when it passes: the counts are what one wants to know.
-	$(CARGO) test --locked --package acceptance --test side_by_side -- --nocapture
+	$(CARGO) test --locked --workspace --test side_by_side -- --nocapture
 
 ##@ Looking for trouble, and for time
 
@@ -95,13 +99,18 @@ deny: ## Check licences, banned crates and sources (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
 	cargo-deny check licenses bans sources
 
+.PHONY: xtask
+xtask: toolchain
+	@echo "building xtask (the first time a few minutes: with what the operator needs too)"
+	@$(BUILD) --bin xtask
+
 .PHONY: generate
-generate: toolchain ## Write crds/ and the generated pages of docs/reference from the types
-	$(CARGO) run --quiet --package xtask -- generate
+generate: xtask ## Write crds/ and the generated pages of docs/reference from the types
+	@$(PROGRAMS)/xtask generate
 
 .PHONY: verify
-verify: toolchain ## Check that crds/ and docs/reference are current, and that every rule has a test
-	$(CARGO) run --quiet --package xtask -- check
+verify: xtask ## Check that crds/ and docs/reference are current, and that every rule has a test
+	@$(PROGRAMS)/xtask check
 
 .PHONY: presubmit
 presubmit: fmt-check lint doc verify test ## All of it but deny

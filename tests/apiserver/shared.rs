@@ -51,11 +51,11 @@ pub(crate) fn repository() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// The operator, built next to this test: `make test-apiserver` builds it before.
+/// The operator, built next to this test: `make programs` builds it.
 pub(crate) fn operator_binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let target = test.parent().and_then(Path::parent).unwrap();
     let binary = target.join("metric-autoscaler");
-    assert!(binary.exists(), "{} is missing: run `make operator`", binary.display());
+    assert!(binary.exists(), "{} is missing: run `make programs`", binary.display());
     binary
 }

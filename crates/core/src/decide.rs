@@ -25,7 +25,7 @@ mod stabilize;
 use jiff::Timestamp;
 
 use crate::decision::{Asked, Trail};
-use crate::{Decision, Direction, History, Limit, LimitCause, Observation, Policy, Replicas, Standing};
+use crate::{Decision, Direction, History, Limit, Observation, Policy, Replicas, Standing};
 
 /// Decides how many replicas there should be now.
 ///
@@ -129,8 +129,7 @@ impl<'a> Pipeline<'a> {
     /// The earliest time at which the count may move, if that is fixed: the latest end of all that holds it now. What
     /// would hold it behind a window counts too: else the time told would move when the window ends (R24).
     fn next_change(&self) -> Option<Timestamp> {
-        let is_bound = |limit: &&Limit| matches!(limit.cause, LimitCause::Min | LimitCause::Max);
-        let mut limits = self.trail.limits.iter().filter(|limit| !is_bound(limit));
+        let mut limits = self.trail.limits.iter().filter(|limit| !limit.cause.is_bound());
         let direction = self.direction_to(limits.clone().next()?.wanted)?;
         // What merely shortens the change is no reason to wait.
         let told = limits.by_ref().filter(|limit| limit.allowed == self.base);

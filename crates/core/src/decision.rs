@@ -251,6 +251,18 @@ pub enum LimitCause {
     Max,
 }
 
+impl LimitCause {
+    /// `minReplicas` or `maxReplicas`.
+    pub fn is_bound(&self) -> bool {
+        matches!(self, Self::Min | Self::Max)
+    }
+
+    /// A stabilization window that holds what was recommended.
+    pub fn is_stabilization(&self) -> bool {
+        matches!(self, Self::Window { uncertain: false, .. })
+    }
+}
+
 impl Decision {
     /// The change to make, if one may be made now.
     pub fn change(&self) -> Option<(Replicas, Replicas)> {

@@ -58,11 +58,10 @@ fn act(decision: &Decision) -> String {
 
 /// The limit to tell: the last that still binds; a bound only where nothing else does.
 fn telling_limit(decision: &Decision) -> Option<&Limit> {
-    let is_bound = |limit: &&Limit| matches!(limit.cause, LimitCause::Min | LimitCause::Max);
     decision
         .limits()
-        .rfind(|limit| !is_bound(limit))
-        .or_else(|| decision.limits().rfind(is_bound))
+        .rfind(|limit| !limit.cause.is_bound())
+        .or_else(|| decision.limits().rfind(|limit| limit.cause.is_bound()))
 }
 
 /// The reason has said it: that of a correction names the bound, that of a metric which blocks scaling down itself.
@@ -148,7 +147,14 @@ pub fn asked(decision: &Decision) -> String {
         Some((_, wanted)) if wanted == decision.desired => {
             format!("the metrics ask for {wanted}, and nothing limits it")
         }
-        Some((_, wanted)) => format!("the metrics ask for {wanted}, and only a stabilization window stands in the way"),
+        Some((_, wanted)) => match decision.limits().find(|limit| limit.cause.is_bound()) {
+            Some(bound) => format!(
+                "the metrics ask for {wanted}, {}, and a stabilization window holds {}",
+                limit(bound),
+                decision.desired
+            ),
+            None => format!("the metrics ask for {wanted}, and only a stabilization window stands in the way"),
+        },
         None => "no metric asks for anything".to_owned(),
     }
 }

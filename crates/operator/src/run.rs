@@ -125,6 +125,13 @@ where
     };
     let metrics = process.metrics.clone();
     let address = process.args.listen_address;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        prometheus_url = process.args.prometheus_url.as_deref().unwrap_or("none"),
+        max_mode = ?process.args.max_mode,
+        listen_address = %address,
+        "started"
+    );
     let served = serve(address, admin);
     let held = terms::hold(elector, &metrics, &shutdown, |term, stop| {
         lead(process.clone(), term, stop)

@@ -1,5 +1,5 @@
-//! `cargo xtask generate` writes what is generated from the source: `crds/` and parts of `docs/reference/`.
-//! `cargo xtask check` writes nothing, shows the difference as a diff, and fails if there is one; or if a rule has no test.
+//! `xtask generate` (`make generate`) writes what is generated from the source: `crds/` and parts of `docs/reference/`.
+//! `xtask check` (`make verify`) writes nothing, shows the difference as a diff, and fails if there is one; or if a rule has no test.
 
 #![expect(
     clippy::print_stdout,
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Some("generate") => generate(&root()).map(|()| ExitCode::SUCCESS),
         Some("check") => check(&root()),
         _ => {
-            eprintln!("usage: cargo xtask generate|check");
+            eprintln!("usage: xtask generate|check");
             return ExitCode::from(2);
         }
     };

@@ -74,7 +74,7 @@ reasons! {
 
     /// Some metric can be read, and the replicas follow it.
     VALID_METRIC_FOUND = "ValidMetricFound", &[(Ready, True), (ScalingActive, True)], "";
-    /// The target's replicas can be changed at once if the metrics ask for it.
+    /// No stabilization window holds the target's replicas. What else limits them is told by `ScalingLimited`.
     READY_FOR_NEW_SCALE = "ReadyForNewScale", &[(AbleToScale, True)], "";
     /// The target was scaled, and nothing has happened since that would need telling.
     SUCCEEDED_RESCALE = "SucceededRescale", &[(AbleToScale, True)], "";

@@ -304,7 +304,7 @@ async fn answers(url: String) -> Result<(), String> {
     }
 }
 
-/// Built next to this program by `make operator`.
+/// Built next to this program by `make programs`.
 pub(crate) fn operator_binary() -> PathBuf {
     let own = std::env::current_exe().unwrap_or_default();
     own.with_file_name("metric-autoscaler")

@@ -186,7 +186,7 @@ fn able_to_scale(subject: &Subject, decided: &Decided, effect: &Effect) -> Findi
             None => (
                 Status::True,
                 reason::READY_FOR_NEW_SCALE,
-                "the replicas can be changed at once".to_owned(),
+                "no stabilization window holds the replicas".to_owned(),
             ),
         },
     }
@@ -216,11 +216,11 @@ fn scaling_limited(decided: &Decided) -> Finding {
     if let Some(message) = explain::blocking(decision) {
         return (Status::True, reason::SCALE_DOWN_BLOCKED_BY_METRIC, message);
     }
-    if let Some((reason, limit)) = decision
-        .limits()
-        .rev()
-        .find_map(|limit| Some((limit_reason(limit)?, limit)))
-    {
+    // Beyond a bound that a window does not let the target come near, nothing is limited by the bound yet.
+    let is_stabilized = decision.limits().any(|limit| limit.cause.is_stabilization());
+    let telling = |limit: &&Limit| !(is_stabilized && limit.cause.is_bound());
+    let mut limits = decision.limits().filter(telling).rev();
+    if let Some((reason, limit)) = limits.find_map(|limit| Some((limit_reason(limit)?, limit))) {
         return (Status::True, reason, explain::limit(limit));
     }
     if let Some(finding) = corrected(decision) {

@@ -250,6 +250,27 @@ fn a_window_is_told_by_able_to_scale_and_the_time_of_the_next_change() {
 }
 
 #[test]
+fn a_bound_is_no_limit_while_a_window_holds_the_replicas_away_from_it() {
+    let mut subject = subject(&json!({"minReplicas": 2}));
+    let _ = decided(&mut subject, fresh("300"), at(1));
+    let acted = held(decided(&mut subject, fresh("100"), at(61)));
+    let status = after(&subject, &acted, at(61));
+    assert_eq!(reason_of(&status, "AbleToScale"), pair("True", "ScaleDownStabilized"));
+    assert_eq!(
+        reason_of(&status, "ScalingLimited"),
+        pair("False", "DesiredWithinRange")
+    );
+    let limited = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == "ScalingLimited");
+    assert_eq!(
+        limited.map(|condition| condition.message.as_str()),
+        Some("the metrics ask for 1, minReplicas is 2, and a stabilization window holds 3")
+    );
+}
+
+#[test]
 fn a_dry_run_reports_once_what_it_would_do() {
     let mut subject = subject(&json!({"mode": "DryRun"}));
     let acted = held(decided(&mut subject, fresh("600"), at(1)));
