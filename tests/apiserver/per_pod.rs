@@ -106,7 +106,10 @@ async fn r10_a_target_follows_the_average_of_its_own_pods(#[case] kind: &str) {
         set(&world, &pod, 200.0).await;
     }
     let _operator = world.operator().await;
-    autoscale(&world, kind, "web", "").await;
+    // Each pod carries what it is told to, however many there are: without a minimum two of 40 would become one.
+    let spec = World::spec_of("load", &format!("query: {LOAD}, perPod: {{}}"));
+    let spec = spec.replacen("minReplicas: 1", "minReplicas: 2", 1);
+    world.apply_autoscaler("web", kind, "web", &spec).await;
     world.wait_replicas(kind, "web", 4).await;
     let ready = world.wait_condition("web", "Ready", "True", "ValidMetricFound").await;
     assert_contains(&ready, "metric load: ");
