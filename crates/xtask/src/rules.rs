@@ -1,6 +1,7 @@
 //! The rules and their tests: `docs/reference/rules.md` is the home of each number. Writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -42,16 +43,15 @@ struct Named {
 
 impl Named {
     fn note(&mut self, path: &str, text: &str) {
-        for line in text.lines() {
-            let in_tests: Vec<String> = match line.trim_start().strip_prefix("scenario ") {
-                Some(title) => words(title).filter_map(rule).collect(),
-                None => function(line).map(rules_of).unwrap_or_default(),
-            };
-            for number in words(line).filter_map(rule).chain(in_tests.iter().cloned()) {
-                self.mentioned.entry(number).or_insert_with(|| path.to_owned());
-            }
-            self.tested.extend(in_tests);
+        let in_tests = match Path::new(path).extension().and_then(OsStr::to_str) {
+            Some("rs") => tests(text).into_iter().flat_map(rules_of).collect(),
+            Some("scale") => scenarios(text).flat_map(words).filter_map(rule).collect(),
+            Some(_) | None => BTreeSet::new(),
+        };
+        for number in words(text).filter_map(rule).chain(in_tests.iter().cloned()) {
+            self.mentioned.entry(number).or_insert_with(|| path.to_owned());
         }
+        self.tested.extend(in_tests);
     }
 
     fn violations(&self, rules: &BTreeSet<String>) -> Vec<String> {
@@ -85,10 +85,43 @@ fn rule(word: &str) -> Option<String> {
     (is_number && word.len() <= digits.len() + 2).then(|| word.to_owned())
 }
 
+/// The titles of the scenarios of a file.
+fn scenarios(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .filter_map(|line| line.trim_start().strip_prefix("scenario "))
+}
+
+/// The names of the tests of a source: functions at the beginning of a line, below an attribute that makes a test of them.
+/// A function in a text is none, nor is one that is never run.
+fn tests(source: &str) -> Vec<&str> {
+    let mut is_test = false;
+    let mut names = Vec::new();
+    for line in source.lines().map(str::trim_start) {
+        if let Some(attribute) = line.strip_prefix("#[") {
+            is_test |= makes_a_test(attribute);
+        } else if let Some(name) = function(line) {
+            names.extend(is_test.then_some(name));
+            is_test = false;
+        } else if line.is_empty() {
+            is_test = false;
+        }
+    }
+    names
+}
+
+/// `test]`, `rstest]`, `tokio::test(…)]`.
+fn makes_a_test(attribute: &str) -> bool {
+    let path = attribute.split(['(', ']']).next().unwrap_or_default();
+    matches!(path.rsplit("::").next(), Some("test" | "rstest"))
+}
+
 /// The name of the function that a line begins.
 fn function(line: &str) -> Option<&str> {
-    let (_, rest) = line.split_once("fn ")?;
-    rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()
+    let line = line.strip_prefix("pub ").unwrap_or(line);
+    let line = line.strip_prefix("async ").unwrap_or(line);
+    line.strip_prefix("fn ")?
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .next()
 }
 
 /// `r17_r18_locks_forbid_shrinking` is about R17 and R18, `case_r13_…` about R13.
@@ -126,11 +159,13 @@ fn read(path: &Path) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
-    fn named(text: &str) -> Named {
+    fn named(path: &str, text: &str) -> Named {
         let mut named = Named::default();
-        named.note("a.rs", text);
+        named.note(path, text);
         named
     }
 
@@ -152,21 +187,28 @@ mod tests {
     }
 
     #[test]
-    fn tests_are_functions_and_scenarios() {
-        let [first, second] = [1, 2].map(|number| format!("r{number}"));
-        let text = format!(
-            "fn {first}_{second}_a_test() {{}}\nasync fn case_r3_row() {{}}\nscenario R4 A title, and R5a\nfn r() {{}}\n"
-        );
-        assert_eq!(named(&text).tested, rules(&["R1", "R2", "R3", "R4", "R5a"]));
-        assert!(named("// R1 is only spoken of\nlet r2_value = 0;").tested.is_empty());
+    fn tests_are_functions_that_are_run_and_scenarios() {
+        let text = "#[test]\nfn r1_r2_a_test() {}\n\n#[rstest]\n#[case::one(1)]\nasync fn case_r3_row() {}\n";
+        assert_eq!(named("a.rs", text).tested, rules(&["R1", "R2", "R3"]));
+        let text = "# Not R1\nscenario R4 A title, and R5a\n";
+        assert_eq!(named("a.scale", text).tested, rules(&["R4", "R5a"]));
+    }
+
+    #[rstest]
+    #[case::a_comment("// R1 is only spoken of\nlet r2_value = 0;")]
+    #[case::a_function_that_nobody_runs("#[test]\nfn a_test() {}\n\nfn r1_helper() {}\n")]
+    #[case::a_function_in_a_text("#[test]\nlet text = \"fn r1_a_test() {}\";")]
+    #[case::a_scenario_in_a_source("    scenario R4 A title")]
+    fn what_only_looks_like_a_test_is_none(#[case] text: &str) {
+        assert_eq!(named("a.rs", text).tested, rules(&[]));
     }
 
     #[test]
     fn a_rule_without_a_test_and_a_number_without_a_rule_are_told() {
         let unknown = format!("R{}", 77);
-        let named = named(&format!("fn r1_a_test() {{}} // {unknown}, R2, XR3, R123, RATE"));
+        let text = format!("#[test]\nfn r1_a_test() {{}} // {unknown}, R2, XR3, R123, RATE");
         assert_eq!(
-            named.violations(&rules(&["R1", "R2"])),
+            named("a.rs", &text).violations(&rules(&["R1", "R2"])),
             [
                 "R2 has no test that carries its number in its name".to_owned(),
                 format!("a.rs names {unknown}, which {PAGE} does not have"),

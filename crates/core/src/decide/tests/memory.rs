@@ -68,7 +68,8 @@ fn r14_the_end_of_a_fallback_is_a_new_start() {
     run.step(0, failed());
     assert_eq!(run.step(30, failed()).desired.get(), 6);
     run.step(1000, failed());
-    assert_eq!(run.step(15, fresh("100")).desired.get(), 6);
+    // More than a tenth of the window later, so that the two recommendations do not share a run.
+    assert_eq!(run.step(31, fresh("100")).desired.get(), 6);
     assert_eq!(run.step(299, fresh("100")).desired.get(), 6);
     assert_eq!(run.step(1, fresh("100")).desired.get(), 1);
 }
