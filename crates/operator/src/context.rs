@@ -58,3 +58,6 @@ impl std::fmt::Debug for Context {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+pub(crate) mod simulated;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use autoscaler_api::conditions::reason;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{BootTime, Clock};
@@ -30,12 +31,22 @@ pub(crate) async fn run(context: Context, subject: Subject, pace: Arc<Pace>, sto
         name: subject.snapshot.name.clone(),
     };
     let uid = subject.snapshot.uid.clone();
-    let flushed = look_after(&context, subject, &pace, &stop).await;
+    let evaluation: Evaluation = |context, subject, stop| Box::pin(reconcile(context, subject, stop));
+    let flushed = look_after(&context, subject, &pace, &stop, evaluation).await;
     context.metrics.forget(&name, &uid);
     flushed
 }
 
-async fn look_after(context: &Context, mut subject: Subject, pace: &Pace, stop: &CancellationToken) -> bool {
+/// What an evaluation is. Boxed, so that an autoscaler at rest costs a timer and not the state of an evaluation.
+type Evaluation = for<'a> fn(&'a Context, &'a mut Subject, &'a CancellationToken) -> BoxFuture<'a, EvaluationOutcome>;
+
+async fn look_after(
+    context: &Context,
+    mut subject: Subject,
+    pace: &Pace,
+    stop: &CancellationToken,
+    evaluation: Evaluation,
+) -> bool {
     let mut due = context.clock.boot();
     let mut earliest = due;
     loop {
@@ -53,8 +64,11 @@ async fn look_after(context: &Context, mut subject: Subject, pace: &Pace, stop: 
             () = sleep_until(&context.clock, due), if !is_gone => {}
         }
         earliest = context.clock.boot().plus(context.settings.min_interval);
-        let lateness = context.clock.boot().since(due);
-        evaluate(context, &mut subject, stop, lateness).await;
+        let began = context.clock.boot();
+        let lateness = began.since(due);
+        let outcome = evaluate(context, &mut subject, stop, evaluation).await;
+        let took = context.clock.boot().since(began);
+        context.metrics.evaluated(outcome, lateness, took);
         due = next_due(context, &subject);
         pace.due(due, subject.interval());
     }
@@ -73,19 +87,20 @@ async fn sleep_until(clock: &Clock, due: BootTime) {
 }
 
 /// One evaluation, with its panics caught. At the end of the term it is abandoned where nothing has been written yet.
-async fn evaluate(context: &Context, subject: &mut Subject, stop: &CancellationToken, lateness: Duration) {
-    let began = context.clock.boot();
-    // Boxed, so that an autoscaler at rest costs a timer and not the state of an evaluation.
-    let evaluation = AssertUnwindSafe(Box::pin(reconcile(context, subject, stop))).catch_unwind();
-    let outcome = evaluation.await.unwrap_or(EvaluationOutcome::Panicked);
+async fn evaluate(
+    context: &Context,
+    subject: &mut Subject,
+    stop: &CancellationToken,
+    evaluation: Evaluation,
+) -> EvaluationOutcome {
+    let evaluated = AssertUnwindSafe(evaluation(context, subject, stop)).catch_unwind();
+    let outcome = evaluated.await.unwrap_or(EvaluationOutcome::Panicked);
     if outcome == EvaluationOutcome::Panicked {
         quarantine(context, subject).await;
     } else {
         subject.panics = 0;
     }
-    context
-        .metrics
-        .evaluated(outcome, lateness, context.clock.boot().since(began));
+    outcome
 }
 
 /// Says so in log and status, and makes the next evaluation wait longer.
@@ -150,7 +165,52 @@ fn until_beat(now_milliseconds: u64, interval: Duration, question: u64) -> Durat
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::task::JoinSet;
+
     use super::*;
+    use crate::context::simulated::Server;
+    use crate::progress::Progress;
+
+    #[tokio::test(start_paused = true)]
+    async fn r23_a_panic_is_caught_and_told_and_rests_its_own_autoscaler_alone() {
+        static FAILING: AtomicUsize = AtomicUsize::new(0);
+        static SOUND: AtomicUsize = AtomicUsize::new(0);
+        let panics: Evaluation = |_, _, _| {
+            FAILING.fetch_add(1, Ordering::Relaxed);
+            async { panic!("a defect of ours") }.boxed()
+        };
+        let holds: Evaluation = |_, _, _| {
+            SOUND.fetch_add(1, Ordering::Relaxed);
+            async { EvaluationOutcome::Unchanged }.boxed()
+        };
+        let server = Server::default();
+        let context = server.context();
+        let progress = Progress::new(context.clock.clone());
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        for (name, evaluation) in [("failing", panics), ("sound", holds)] {
+            let (subject, newest) = server.create(name, &context.clock);
+            let pace = progress.begin(subject.snapshot.key());
+            let (context, stop) = (context.clone(), stop.clone());
+            tasks.spawn(async move {
+                let _newest = newest;
+                look_after(&context, subject, &pace, &stop, evaluation).await
+            });
+        }
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        stop.cancel();
+        while let Some(ended) = tasks.join_next().await {
+            assert!(ended.is_ok(), "the panic was caught");
+        }
+        // At once, and after pauses of 30, 60, 120 and 240 s; every 15 s.
+        assert_eq!(FAILING.load(Ordering::Relaxed), 5);
+        assert!((39..=41).contains(&SOUND.load(Ordering::Relaxed)));
+        let told = server.object("failing")["status"]["conditions"].to_string();
+        assert!(told.contains(reason::INTERNAL_ERROR), "{told}");
+        assert!(server.object("sound")["status"].is_null());
+    }
 
     #[test]
     fn the_same_question_shares_its_beat_and_the_next_one_is_an_interval_later() {

@@ -28,7 +28,7 @@ async fn refuses_status(world: &World, name: &str, field: &str) -> bool {
 }
 
 #[tokio::test]
-async fn an_object_that_slipped_past_the_schema_is_named_and_stops_no_other() {
+async fn r23_an_object_that_slipped_past_the_schema_is_named_and_stops_no_other() {
     let (plane, _alone) = gated::plane_alone().await;
     let world = World::on(plane, "lax").await;
     let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
