@@ -6,6 +6,8 @@ mod properties {
     mod explanations;
     mod generators;
     mod interruption;
+    mod load;
+    mod pods;
     mod rest;
     mod simulator;
     mod stored;

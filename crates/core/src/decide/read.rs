@@ -199,8 +199,10 @@ impl Pipeline<'_> {
             Reading::Missing { .. } => {
                 let absent = match gap {
                     Some(absent @ (Gap::Since(_) | Gap::Suspected(_))) => absent,
-                    // Gone again before what came back was trusted: it will be young when it returns, however soon.
-                    Some(Gap::LocksUntil { .. }) => Gap::Since(self.long_ago()),
+                    // Gone again before what came back was trusted: it will be young when it returns, however soon. If it was
+                    // gone before at all.
+                    Some(Gap::LocksUntil { suspected: false, .. }) => Gap::Since(self.long_ago()),
+                    Some(Gap::LocksUntil { suspected: true, .. }) => Gap::Suspected(self.long_ago()),
                     None => Gap::Since(self.now),
                 };
                 self.history.gaps.insert(metric.name.clone(), absent);

@@ -1,20 +1,29 @@
 //! One decision, whatever came before it.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
-use autoscaler_core::decision::Part;
+use autoscaler_core::decision::{Basis, MetricStep, Part};
+use autoscaler_core::per_pod::Pod;
 use autoscaler_core::reading::ReadingClass;
-use autoscaler_core::{Decision, Evidence, Reading, Replicas, decide};
+use autoscaler_core::{Decision, Evidence, FailureClass, Observation, Policy, Reading, Replicas, TargetKind, decide};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::generators::{
-    Past, any_careful_policy, any_fresh, any_load, any_past, any_policy, any_reading, any_sight, cases, probed,
+    Past, Sight, any_careful_policy, any_fresh, any_load, any_past, any_policy, any_reading, any_sight, cases, probed,
+    sampler,
 };
+use super::pods::Pods;
 
 /// The nearest count within the bounds: what a correction goes to and a hold holds.
-fn base(policy: &autoscaler_core::Policy, decision: &Decision) -> Replicas {
+fn base(policy: &Policy, decision: &Decision) -> Replicas {
     policy.bounds.clamp(decision.current)
+}
+
+/// Mostly so little more that the load is on the other side of something.
+fn any_more() -> impl Strategy<Value = i64> {
+    prop_oneof![6 => 0_i64..=400, 1 => 0_i64..=20_000]
 }
 
 proptest! {
@@ -36,20 +45,18 @@ proptest! {
     #[test]
     fn more_load_never_means_fewer_replicas(
         policy in any_policy(), past in any_past(), sight in any_sight(any_fresh().boxed()),
-        more in prop::array::uniform3(any_load()),
+        near in prop::option::weighted(0.7, prop::array::uniform(700_i64..=1_300)),
+        more in prop::array::uniform(any_more()), on in any::<prop::sample::Index>(),
     ) {
         let present = past.lived(&policy);
-        let now = present.now;
-        let mut heavier = sight.clone();
-        for (reading, more) in heavier.readings.iter_mut().zip(more) {
-            if let Reading::Fresh { value, .. } = reading {
-                *value = (*value).max(more);
-            }
-        }
-        let count = |sight: &super::generators::Sight| {
-            decide(&policy, &sight.of(&policy, present.replicas), &present.history, now).desired
+        let (now, replicas) = (present.now, present.replicas);
+        let sight = match near {
+            Some(loads) => sight.at_targets(&policy, replicas, loads),
+            None => sight,
         };
-        prop_assert!(count(&heavier) >= count(&sight));
+        let count = |sight: &Sight| decide(&policy, &sight.of(&policy, replicas, now), &present.history, now).desired;
+        let lighter = count(&sight);
+        prop_assert!(count(&sight.with_more(&policy, replicas, more, on)) >= lighter);
     }
 
     #[test]
@@ -142,7 +149,7 @@ proptest! {
         let present = past.lived(&policy);
         let readings = [probed(load), probed(load), probed(load)];
         let asked = |milliseconds: i64| {
-            let seen = super::generators::Sight::plain(readings.clone()).of(&policy, present.replicas);
+            let seen = Sight::plain(readings.clone(), Pods::alike()).of(&policy, present.replicas, present.now);
             let decision = decide(&policy, &seen, &present.history, present.now + SignedDuration::from_millis(milliseconds));
             decision.merged().map(|(metric, count)| (metric.to_owned(), count))
         };
@@ -152,30 +159,88 @@ proptest! {
 
 /// The generators reach what they are for: without this the properties above could be empty.
 #[test]
-fn the_pasts_lead_to_changes_holds_and_pauses() {
+fn the_pasts_lead_to_changes_holds_and_pauses_and_the_pods_to_all_that_is_decided_of_pods() {
     use proptest::strategy::ValueTree;
-    use proptest::test_runner::TestRunner;
 
-    let mut runner = TestRunner::deterministic();
+    let mut runner = sampler();
     let strategy = (any_policy(), any_past(), any_sight(any_reading().boxed()));
-    let mut seen = [0_u32; 4];
+    let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
     for _ in 0..2_000 {
         let (policy, past, sight): (_, Past, _) = strategy.new_tree(&mut runner).expect("a case").current();
         let mut present = past.lived(&policy);
+        let observation = sight.of(&policy, present.replicas, present.now);
         let decision = present.evaluate(&policy, &sight);
-        let kind = if decision.is_disabled() {
-            0
-        } else if decision.desired > decision.current {
-            1
-        } else if decision.desired < base(&policy, &decision) {
-            2
-        } else {
-            3
-        };
-        seen[kind] += 1;
+        for kind in kinds(&policy, &observation, &decision) {
+            *seen.entry(kind).or_default() += 1;
+        }
     }
-    assert!(
-        seen[0] >= 10 && seen[1..].iter().all(|count| *count >= 50),
-        "pauses, growths, shrinks, holds: {seen:?}"
+    for (kind, least) in KINDS {
+        assert!(seen.get(kind).is_some_and(|count| count >= least), "{kind}: {seen:?}");
+    }
+}
+
+/// What decisions the cases above are for, and how many there have to be.
+const KINDS: &[(&str, u32)] = &[
+    ("paused", 10),
+    ("grows", 50),
+    ("shrinks", 50),
+    ("holds", 50),
+    ("grows for its pods", 20),
+    ("shrinks for its pods", 15),
+    ("awaits pods", 20),
+    ("awaits samples", 5),
+    ("pods in percent", 50),
+    ("no pod has a sample", 20),
+    ("a pod without a request", 5),
+    ("pods beyond spec.replicas", 50),
+    ("ready beyond spec.replicas", 50),
+    ("pods that are not known", 5),
+];
+
+/// Those that one decision is of.
+fn kinds(policy: &Policy, observation: &Observation, decision: &Decision) -> Vec<&'static str> {
+    let mut kinds = vec![if decision.is_disabled() {
+        "paused"
+    } else if decision.desired > decision.current {
+        "grows"
+    } else if decision.desired < base(policy, decision) {
+        "shrinks"
+    } else {
+        "holds"
+    }];
+    let beyond = |pods: &Vec<Pod>| pods.len() > observation.replicas.get() as usize;
+    kinds.extend(
+        observation
+            .pods
+            .as_ref()
+            .is_some_and(beyond)
+            .then_some("pods beyond spec.replicas"),
     );
+    kinds.extend((observation.ready > Some(observation.replicas)).then_some("ready beyond spec.replicas"));
+    let steps = decision.metrics().filter(|step| step.metric.starts_with("pods"));
+    kinds.extend(steps.flat_map(|step| kinds_of_step(step, decision)));
+    kinds
+}
+
+fn kinds_of_step(step: &MetricStep, decision: &Decision) -> Vec<&'static str> {
+    let mut kinds = Vec::new();
+    let in_percent = step
+        .target
+        .is_some_and(|target| target.kind() == TargetKind::Utilization);
+    kinds.extend((in_percent && step.proposal.is_some()).then_some("pods in percent"));
+    let is_winner = decision.winner().is_some_and(|winner| winner.metric == step.metric);
+    kinds.extend(match step.proposal.map(|proposal| proposal.basis) {
+        Some(Basis::AboveTarget) if is_winner && decision.desired > decision.current => Some("grows for its pods"),
+        Some(Basis::BelowTarget) if is_winner && decision.desired < decision.current => Some("shrinks for its pods"),
+        Some(Basis::AwaitsReplicas) => Some("awaits pods"),
+        Some(Basis::AwaitsSamples) => Some("awaits samples"),
+        Some(Basis::AboveTarget | Basis::BelowTarget | Basis::WithinTolerance) | None => None,
+    });
+    kinds.extend(match &step.reading {
+        Reading::Missing { .. } if step.pods.is_some() => Some("no pod has a sample"),
+        Reading::Failed(failure) if failure.detail.is_some() => Some("a pod without a request"),
+        Reading::Failed(failure) if failure.class == FailureClass::PodsUnknown => Some("pods that are not known"),
+        _ => None,
+    });
+    kinds
 }

@@ -9,7 +9,9 @@ use autoscaler_core::{
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::{FileFailurePersistence, RngAlgorithm};
+use proptest::test_runner::{FileFailurePersistence, RngAlgorithm, TestRng, TestRunner};
+
+use super::pods::{Pods, any_distance, any_pods, at_distance};
 
 /// The seconds of a test, from its beginning.
 pub(super) fn at(milliseconds: i64) -> Timestamp {
@@ -27,6 +29,12 @@ pub(super) fn cases(cases: u32) -> ProptestConfig {
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         ..asked
     }
+}
+
+/// Draws cases for a test that counts them: the same ones every time.
+pub(super) fn sampler() -> TestRunner {
+    let rng = TestRng::from_seed(RngAlgorithm::XorShift, b"always the same!");
+    TestRunner::new_with_rng(ProptestConfig::default(), rng)
 }
 
 fn any_seconds(choices: &'static [u32]) -> impl Strategy<Value = Seconds> {
@@ -56,29 +64,68 @@ prop_compose! {
     }
 }
 
+/// What a metric is about.
+#[derive(Debug, Clone, Copy)]
+enum Subject {
+    Whole,
+    EachPod,
+}
+
+/// Metrics of every pod are told by their names.
+pub(super) fn is_of_pods(metric: &MetricPolicy) -> bool {
+    metric.name.starts_with("pods")
+}
+
+/// A target of some units, or of some percent: in fifths, so that whole percent are fine enough for noise within the
+/// tolerance.
+fn any_target() -> impl Strategy<Value = (Subject, TargetKind, Quantity)> {
+    use Subject::{EachPod, Whole};
+    use TargetKind::{AverageValue, Utilization, Value};
+    let amount = (500_i64..=4_000).prop_map(Quantity::from_millis);
+    let percent = (1_i64..=7).prop_map(|fifths| Quantity::from_units(20 * fifths));
+    prop_oneof![
+        3 => (select(&[(Whole, Value), (Whole, AverageValue), (EachPod, AverageValue)][..]), amount)
+            .prop_map(|((subject, kind), amount)| (subject, kind, amount)),
+        1 => percent.prop_map(|percent| (EachPod, Utilization, percent)),
+    ]
+}
+
+fn any_warm_up() -> impl Strategy<Value = WarmUp> {
+    let (initialization, readiness_delay) = (Seconds::new(300), Seconds::new(30));
+    prop_oneof![2 => Just(WarmUp::Sample), 1 => Just(WarmUp::Cpu { initialization, readiness_delay })]
+}
+
 prop_compose! {
-    fn any_metric(name: String)(
-        kind in select(&[TargetKind::Value, TargetKind::AverageValue][..]),
-        target in 500_i64..=4_000,
+    fn any_metric(index: usize)(
+        (subject, kind, amount) in any_target(),
         when_missing in select(&[WhenMissing::Hold, WhenMissing::Zero, WhenMissing::Ignore][..]),
         when_nan in select(&[WhenNan::Hold, WhenNan::Zero][..]),
         look_back in any_seconds(&[15, 60]),
+        warm_up in any_warm_up(),
     ) -> MetricPolicy {
-        let target = Target::new(&name, kind, Quantity::from_millis(target)).expect("above zero");
-        MetricPolicy { name: name.clone(), target: Some(target), when_missing, when_nan, look_back, warm_up: WarmUp::Sample }
+        let name = match subject {
+            Subject::Whole => format!("metric-{index}"),
+            Subject::EachPod => format!("pods-{index}"),
+        };
+        let target = Target::new(&name, kind, amount).expect("above zero");
+        MetricPolicy { name, target: Some(target), when_missing, when_nan, look_back, warm_up }
     }
 }
 
-/// One to three metrics, called `metric-1` and so on.
+/// At most so many metrics.
+pub(super) const METRICS: usize = 3;
+
+/// One to three metrics, called `metric-1`, `pods-2` and so on.
 fn any_metrics() -> impl Strategy<Value = Vec<MetricPolicy>> {
     select(&[1_usize, 1, 2, 3][..]).prop_flat_map(|count| {
-        let metrics: Vec<_> = (1..=count).map(|index| any_metric(format!("metric-{index}"))).collect();
+        let metrics: Vec<_> = (1..=count).map(any_metric).collect();
         metrics
     })
 }
 
 prop_compose! {
-    pub(super) fn any_policy()(
+    /// With limits of every kind.
+    pub(super) fn any_limited_policy()(
         min in 1_u32..=6,
         room in 0_u32..=30,
         metrics in any_metrics(),
@@ -99,6 +146,27 @@ prop_compose! {
             growth_settle,
         }
     }
+}
+
+/// The same with rules, cooldowns and a minimum that leave much to see.
+pub(super) fn with_windows_alone(mut policy: Policy) -> Policy {
+    policy.cooldown = Cooldown::default();
+    policy.bounds = Bounds::new(Replicas::new(1), policy.bounds.max()).expect("in order");
+    for rules in [&mut policy.scale_up, &mut policy.scale_down] {
+        rules.policies = vec![RatePolicy::pods(100, 15)];
+        rules.select = SelectPolicy::Max;
+    }
+    policy
+}
+
+/// Any policy; half of them without limits, so that whatever the metrics ask for is decided.
+pub(super) fn any_policy() -> impl Strategy<Value = Policy> {
+    let free = any_limited_policy().prop_map(|policy| {
+        let mut policy = with_windows_alone(policy);
+        (policy.scale_up.window, policy.scale_down.window) = (Seconds::ZERO, Seconds::ZERO);
+        policy
+    });
+    prop_oneof![any_limited_policy(), free]
 }
 
 /// The same without the options that make a number of what cannot be read.
@@ -181,19 +249,23 @@ fn any_lock() -> impl Strategy<Value = (Option<Rollout>, Option<SignedDuration>)
 prop_compose! {
     /// What one evaluation sees: three readings, of which a policy uses as many as it has metrics.
     pub(super) fn any_sight(reading: BoxedStrategy<Reading>)(
-        readings in prop::array::uniform3(reading),
-        ready in prop_oneof![4 => Just(None), 6 => (0_u32..=40).prop_map(Some)],
+        readings in prop::array::uniform(reading),
+        ready in prop_oneof![4 => Just(None), 6 => any_distance().prop_map(Some)],
+        pods in prop::option::weighted(0.95, any_pods()),
         (rollout, clock_skew) in any_lock(),
     ) -> Sight {
-        Sight { readings, ready, rollout, clock_skew, standing: Standing::Acts }
+        Sight { readings, ready, pods, rollout, clock_skew, standing: Standing::Acts }
     }
 }
 
 /// An observation without its count.
 #[derive(Debug, Clone)]
 pub(super) struct Sight {
-    pub(super) readings: [Reading; 3],
-    ready: Option<u32>,
+    /// Of a metric of every pod only how far it can be believed counts.
+    pub(super) readings: [Reading; METRICS],
+    /// From `spec.replicas`.
+    ready: Option<i64>,
+    pub(super) pods: Option<Pods>,
     pub(super) rollout: Option<Rollout>,
     pub(super) clock_skew: Option<SignedDuration>,
     pub(super) standing: Standing,
@@ -201,10 +273,11 @@ pub(super) struct Sight {
 
 impl Sight {
     /// These readings, all replicas ready, nothing in the way.
-    pub(super) const fn plain(readings: [Reading; 3]) -> Self {
+    pub(super) const fn plain(readings: [Reading; METRICS], pods: Pods) -> Self {
         Self {
             readings,
-            ready: Some(u32::MAX),
+            ready: Some(0),
+            pods: Some(pods),
             rollout: None,
             clock_skew: None,
             standing: Standing::Acts,
@@ -212,19 +285,32 @@ impl Sight {
     }
 
     /// What is seen of a target of this count.
-    pub(super) fn of(&self, policy: &Policy, replicas: Replicas) -> Observation {
-        let readings = policy.metrics.iter().zip(&self.readings);
+    pub(super) fn of(&self, policy: &Policy, replicas: Replicas, now: Timestamp) -> Observation {
+        let told = |(index, metric): (usize, &MetricPolicy)| MetricReading {
+            pods: (self.pods.as_ref())
+                .filter(|_| is_of_pods(metric))
+                .map(|pods| pods.samples(index, metric.look_back, replicas, now)),
+            ..MetricReading::one(metric.name.as_str(), self.reading(index, metric))
+        };
         Observation {
             replicas,
-            ready: self.ready.map(|ready| Replicas::new(ready).min(replicas)),
-            pods: None,
+            ready: self.ready.map(|distance| at_distance(replicas, distance)),
+            pods: (self.pods.as_ref())
+                .filter(|_| policy.metrics.iter().any(is_of_pods))
+                .map(|pods| pods.of(replicas, now)),
             rollout: self.rollout,
-            readings: readings
-                .map(|(metric, reading)| MetricReading::one(metric.name.as_str(), reading.clone()))
-                .collect(),
+            readings: policy.metrics.iter().enumerate().map(told).collect(),
             clock_skew: self.clock_skew,
             standing: self.standing,
         }
+    }
+
+    /// Where the pods are not known, nothing is read of each of them.
+    fn reading(&self, index: usize, metric: &MetricPolicy) -> Reading {
+        if is_of_pods(metric) && self.pods.is_none() {
+            return Reading::Failed(Failure::of(FailureClass::PodsUnknown));
+        }
+        self.readings[index].clone()
     }
 }
 
@@ -287,7 +373,7 @@ impl Past {
 impl Present {
     /// One evaluation that is carried out.
     pub(super) fn evaluate(&mut self, policy: &Policy, sight: &Sight) -> autoscaler_core::Decision {
-        let observation = sight.of(policy, self.replicas);
+        let observation = sight.of(policy, self.replicas, self.now);
         let decision = decide(policy, &observation, &self.history, self.now);
         self.history = decision.history.clone();
         if let Some((from, to)) = decision.change() {

@@ -25,7 +25,7 @@ proptest! {
         let known = present.history.last_replicas;
         let stored = Stored::Memory { text: &text, last_replicas: known };
         let read = History::resume(stored, Continuity::Unbroken, last, SignedDuration::ZERO);
-        let seen = sight.of(&policy, present.replicas);
+        let seen = sight.of(&policy, present.replicas, present.now);
         let decided = decide(&policy, &seen, &present.history, present.now);
         let from_text = decide(&policy, &seen, &read, present.now);
 

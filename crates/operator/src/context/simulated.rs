@@ -133,7 +133,7 @@ impl Server {
                     |object| respond(StatusCode::OK, &object),
                 )
             }
-            ("PATCH", [name, "status"]) => self.apply_status(name, serde_json::from_slice(body).unwrap()),
+            ("PATCH", [name, "status"]) => self.apply_status(name, &serde_json::from_slice(body).unwrap()),
             ("POST", _) if path.ends_with("/events") => {
                 respond(StatusCode::CREATED, &serde_json::from_slice(body).unwrap())
             }
@@ -143,7 +143,7 @@ impl Server {
 
     /// As in a server-side apply by the only manager: what is left out is deleted, and a version, if one is named, has to
     /// be the present one.
-    fn apply_status(&self, name: &str, sent: Value) -> Response<Body> {
+    fn apply_status(&self, name: &str, sent: &Value) -> Response<Body> {
         let mut state = self.state.lock().unwrap();
         state.statuses.push(sent.clone());
         let Some(object) = state.objects.get_mut(name) else {

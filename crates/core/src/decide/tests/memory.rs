@@ -211,6 +211,22 @@ fn r16_after_an_interruption_a_query_that_cannot_be_probed_may_have_had_a_gap() 
 }
 
 #[test]
+fn r16_a_gap_that_is_only_suspected_stays_so_when_the_series_is_gone_for_a_moment() {
+    let unprobeable = || Reading::Fresh {
+        value: quantity("100"),
+        evidence: Evidence::Unprobeable,
+    };
+    let mut run = Run::new(policy(), 5);
+    let stored = settled(5).encode();
+    run.history = resumed(&stored, Some(Replicas::new(5)), Continuity::Broken, at(0));
+    run.step(0, unprobeable());
+    run.step(15, Reading::Missing { source_proven: true });
+    let held = run.step(15, unprobeable());
+    let (metric, uncertain) = ("load".to_owned(), true);
+    assert_eq!(held.limit().unwrap().cause, LimitCause::DataGap { metric, uncertain });
+}
+
+#[test]
 fn r16_a_text_that_cannot_be_read_is_lost_memory_not_an_empty_one() {
     let policy = windowed();
     let history = resumed("9 who knows", Some(Replicas::new(6)), Continuity::Unbroken, at(0));
