@@ -83,6 +83,11 @@ impl Clock {
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
+    /// When the process started.
+    pub(crate) fn started(&self) -> Timestamp {
+        self.wall_at_start
+    }
+
     /// Time since boot, for deadlines.
     pub(crate) fn boot(&self) -> BootTime {
         self.source.read()
@@ -155,11 +160,20 @@ fn same_moment() -> (Timestamp, BootTime) {
     (wall, boot)
 }
 
+/// What this process has used of the CPUs.
+pub(crate) fn cpu_time() -> Duration {
+    read(ClockId::ProcessCPUTime)
+}
+
 fn boot_time() -> BootTime {
-    let time = clock_gettime(ClockId::Boottime);
+    BootTime(read(ClockId::Boottime))
+}
+
+fn read(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);
-    BootTime(Duration::new(seconds, nanoseconds))
+    Duration::new(seconds, nanoseconds)
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod term;
 mod worker;
 mod written;
 
+pub use metrics::reference::{METRIC_LABELS, MetricFamily, metric_families};
 pub use run::RunError;
 
 /// Runs until SIGTERM or SIGINT.

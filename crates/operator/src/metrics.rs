@@ -3,7 +3,10 @@
 
 mod labels;
 mod objects;
+mod process;
+pub(crate) mod reference;
 
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,10 +21,14 @@ use prometheus_client::registry::{Registry, Unit};
 
 use self::labels::{ByDecision, ByKind, ByOutcome, ByQuery, ByRequest, ByVerb};
 pub(crate) use self::labels::{EvaluationOutcome, EventOutcome, ScaleWriteOutcome};
-pub(crate) use self::objects::{Gauges, ObjectName};
+pub(crate) use self::objects::{ConditionGauge, Gauges, ObjectName, ReadingGauges};
 use self::objects::{Live, Objects};
+use self::process::Process;
 use crate::clock::Clock;
 use crate::gate::CallError;
+
+/// Of every name but those that all programs have.
+const PREFIX: &str = "metric_autoscaler";
 
 /// Seconds, from a fast answer of a near server to the longest deadline there is.
 const SECONDS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -51,16 +58,16 @@ impl Metrics {
     /// The metrics, and the registry that shows them. The skew is read from the clock at each scrape.
     pub(crate) fn new(clock: &Clock) -> (Self, Registry) {
         let metrics = Self {
-            evaluations: from_zero(EvaluationOutcome::ALL.map(EvaluationOutcome::as_str)),
+            evaluations: by_outcome(EvaluationOutcome::ALL.map(EvaluationOutcome::as_str)),
             evaluation_lateness: histogram(),
             evaluation_duration: histogram(),
             queries: Family::default(),
             query_duration: Family::new_with_constructor(histogram),
             queries_shared: Family::default(),
-            decisions: Family::default(),
-            scale_writes: from_zero(ScaleWriteOutcome::ALL.map(ScaleWriteOutcome::as_str)),
+            decisions: from_zero(ByDecision::unlimited()),
+            scale_writes: by_outcome(ScaleWriteOutcome::ALL.map(ScaleWriteOutcome::as_str)),
             status_writes: Family::default(),
-            events: from_zero(EventOutcome::ALL.map(EventOutcome::as_str)),
+            events: by_outcome(EventOutcome::ALL.map(EventOutcome::as_str)),
             leader: Gauge::default(),
             api_requests: Family::default(),
             api_request_duration: Family::new_with_constructor(histogram),
@@ -131,10 +138,12 @@ impl Metrics {
     }
 
     fn registry(&self, clock: &Clock) -> Registry {
-        let mut registry = Registry::with_prefix("metric_autoscaler");
-        self.register_evaluations(&mut registry);
-        self.register_queries(&mut registry);
-        self.register_writes(&mut registry);
+        let mut all = Registry::default();
+        all.register_collector(Box::new(Process::new(clock.clone())));
+        let registry = all.sub_registry_with_prefix(PREFIX);
+        self.register_evaluations(registry);
+        self.register_queries(registry);
+        self.register_writes(registry);
         registry.register("leader", "Whether this replica is the leader", self.leader.clone());
         registry.register(
             "build",
@@ -145,7 +154,7 @@ impl Metrics {
             ]),
         );
         registry.register_collector(Box::new(Live::new(self.objects.clone(), clock.clone())));
-        registry
+        all
     }
 
     fn register_evaluations(&self, registry: &mut Registry) {
@@ -237,12 +246,19 @@ fn histogram() -> Histogram {
 }
 
 /// Counters that stand at zero from the start: a rate sees their first step.
-fn from_zero<const N: usize>(outcomes: [&'static str; N]) -> Family<ByOutcome, Counter> {
+fn from_zero<Labels>(all: impl IntoIterator<Item = Labels>) -> Family<Labels, Counter>
+where
+    Labels: Clone + Hash + Eq,
+{
     let family = Family::default();
-    for outcome in outcomes {
-        let _zero = family.get_or_create(&ByOutcome { outcome });
+    for labels in all {
+        let _zero = family.get_or_create(&labels);
     }
     family
+}
+
+fn by_outcome<const N: usize>(outcomes: [&'static str; N]) -> Family<ByOutcome, Counter> {
+    from_zero(outcomes.map(|outcome| ByOutcome { outcome }))
 }
 
 fn count(family: &Family<ByOutcome, Counter>, outcome: &'static str) {

@@ -2,6 +2,8 @@
 
 mod definition;
 mod fields;
+mod flags;
+mod metrics;
 mod reasons;
 
 use anyhow::Result;
@@ -19,7 +21,7 @@ pub(crate) fn all() -> Result<Vec<Generated>> {
     let definition = autoscaler_api::schema::custom_resource_definition();
     Ok(vec![
         Generated {
-            path: "crds/metricautoscaler.dev_metricautoscalers.yaml",
+            path: "config/crd/metricautoscaler.dev_metricautoscalers.yaml",
             text: definition::yaml(&definition)?,
         },
         Generated {
@@ -29,6 +31,14 @@ pub(crate) fn all() -> Result<Vec<Generated>> {
         Generated {
             path: "docs/reference/reasons.md",
             text: reasons::markdown(),
+        },
+        Generated {
+            path: "docs/reference/flags.md",
+            text: flags::markdown(),
+        },
+        Generated {
+            path: "docs/reference/metrics.md",
+            text: metrics::markdown()?,
         },
     ])
 }

@@ -123,6 +123,14 @@ pub(super) struct ByDecision {
 }
 
 impl ByDecision {
+    /// Without a limit, in each direction.
+    pub(super) fn unlimited() -> [Self; 3] {
+        ["none", Direction::Up.as_str(), Direction::Down.as_str()].map(|direction| Self {
+            direction,
+            limit: "none",
+        })
+    }
+
     pub(super) fn of(decision: &Decision) -> Self {
         Self {
             direction: Direction::between(decision.current, decision.desired).map_or("none", Direction::as_str),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use autoscaler_core::Replicas;
 use autoscaler_core::reading::ReadingClass;
+use autoscaler_core::{Bounds, Replicas};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
@@ -24,15 +24,49 @@ pub(crate) struct ObjectName {
     pub name: String,
 }
 
+impl ObjectName {
+    fn labels(&self) -> [(&str, &str); 2] {
+        [("namespace", &self.namespace), ("name", &self.name)]
+    }
+}
+
 /// What one autoscaler shows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Gauges {
+    /// Between which counts it may choose, if its spec can be used.
+    pub bounds: Option<Bounds>,
     /// The count found, if the target was read.
     pub current: Option<Replicas>,
     /// The count wanted, if there is a decision.
     pub desired: Option<Replicas>,
-    /// The state of each metric, by its name.
-    pub readings: Vec<(String, ReadingClass)>,
+    /// What each metric told.
+    pub readings: Vec<ReadingGauges>,
+    /// Its conditions, as in its status.
+    pub conditions: Vec<ConditionGauge>,
+}
+
+/// What one metric told.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ReadingGauges {
+    /// Its name.
+    pub metric: String,
+    /// Its state.
+    pub class: ReadingClass,
+    /// What is compared with the target, if there is a number.
+    pub value: Option<f64>,
+    /// What it is compared with, if the kind of the metric is known.
+    pub target: Option<f64>,
+}
+
+/// A condition of an autoscaler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ConditionGauge {
+    /// Its type.
+    pub condition: String,
+    /// True, False or Unknown.
+    pub status: String,
+    /// One of the reasons in the table.
+    pub reason: String,
 }
 
 /// All autoscalers that are looked after.
@@ -94,20 +128,43 @@ impl Collector for Live {
             "autoscalers",
             "Autoscalers that this replica looks after",
         )?)?;
-        counts(
-            gauge(&mut encoder, "current_replicas", "The target's size")?,
-            &objects,
-            |gauges| gauges.current,
-        )?;
-        counts(
-            gauge(&mut encoder, "desired_replicas", "The size wanted, after every limit")?,
-            &objects,
-            |gauges| gauges.desired,
-        )?;
+        for (name, help, count) in COUNTS {
+            counts(gauge(&mut encoder, name, help)?, &objects, count)?;
+        }
         let help = "1 for the state that the reading of a metric is in";
-        readings(gauge(&mut encoder, "reading_state", help)?, &objects)
+        states(gauge(&mut encoder, "reading_state", help)?, &objects)?;
+        let help = "What a metric told, as it is compared with its target; none where it told no number";
+        numbers(gauge(&mut encoder, "reading_value", help)?, &objects, |reading| {
+            reading.value
+        })?;
+        let help = "The target that a metric is compared with";
+        numbers(gauge(&mut encoder, "reading_target", help)?, &objects, |reading| {
+            reading.target
+        })?;
+        let help = "1 for the status and reason that a condition has";
+        conditions(gauge(&mut encoder, "condition", help)?, &objects)
     }
 }
+
+type Count = fn(&Gauges) -> Option<Replicas>;
+
+/// Name, help and value of what counts replicas.
+const COUNTS: [(&str, &str, Count); 4] = [
+    ("current_replicas", "The target's size", |gauges| gauges.current),
+    ("desired_replicas", "The size wanted, after every limit", |gauges| {
+        gauges.desired
+    }),
+    (
+        "min_replicas",
+        "The least size that the autoscaler may choose",
+        |gauges| gauges.bounds.map(Bounds::min),
+    ),
+    (
+        "max_replicas",
+        "The largest size that the autoscaler may choose",
+        |gauges| gauges.bounds.map(Bounds::max),
+    ),
+];
 
 fn gauge<'a>(
     encoder: &'a mut DescriptorEncoder<'_>,
@@ -117,28 +174,58 @@ fn gauge<'a>(
     encoder.encode_descriptor(name, help, None, MetricType::Gauge)
 }
 
-fn counts(
-    mut encoder: MetricEncoder<'_>,
-    objects: &BTreeMap<ObjectName, Shown>,
-    count: impl Fn(&Gauges) -> Option<Replicas>,
-) -> fmt::Result {
+fn counts(mut encoder: MetricEncoder<'_>, objects: &BTreeMap<ObjectName, Shown>, count: Count) -> fmt::Result {
     for (object, shown) in objects {
         if let Some(count) = count(&shown.gauges) {
-            let labels = [("namespace", object.namespace.as_str()), ("name", object.name.as_str())];
-            encoder.encode_family(&labels)?.encode_gauge(&count.get())?;
+            encoder.encode_family(&object.labels())?.encode_gauge(&count.get())?;
         }
     }
     Ok(())
 }
 
-fn readings(mut encoder: MetricEncoder<'_>, objects: &BTreeMap<ObjectName, Shown>) -> fmt::Result {
+fn states(mut encoder: MetricEncoder<'_>, objects: &BTreeMap<ObjectName, Shown>) -> fmt::Result {
     for (object, shown) in objects {
-        for (metric, class) in &shown.gauges.readings {
+        let [namespace, name] = object.labels();
+        for ReadingGauges { metric, class, .. } in &shown.gauges.readings {
+            let labels = [namespace, name, ("metric", metric), ("state", state(*class))];
+            encoder.encode_family(&labels)?.encode_gauge(&1_u32)?;
+        }
+    }
+    Ok(())
+}
+
+fn numbers(
+    mut encoder: MetricEncoder<'_>,
+    objects: &BTreeMap<ObjectName, Shown>,
+    number: fn(&ReadingGauges) -> Option<f64>,
+) -> fmt::Result {
+    for (object, shown) in objects {
+        let [namespace, name] = object.labels();
+        for reading in &shown.gauges.readings {
+            if let Some(number) = number(reading) {
+                let labels = [namespace, name, ("metric", &*reading.metric)];
+                encoder.encode_family(&labels)?.encode_gauge(&number)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn conditions(mut encoder: MetricEncoder<'_>, objects: &BTreeMap<ObjectName, Shown>) -> fmt::Result {
+    for (object, shown) in objects {
+        let [namespace, name] = object.labels();
+        for ConditionGauge {
+            condition,
+            status,
+            reason,
+        } in &shown.gauges.conditions
+        {
             let labels = [
-                ("namespace", object.namespace.as_str()),
-                ("name", object.name.as_str()),
-                ("metric", metric.as_str()),
-                ("state", state(*class)),
+                namespace,
+                name,
+                ("type", condition),
+                ("status", status),
+                ("reason", reason),
             ];
             encoder.encode_family(&labels)?.encode_gauge(&1_u32)?;
         }

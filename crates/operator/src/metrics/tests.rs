@@ -1,8 +1,9 @@
 use autoscaler_core::reading::ReadingClass;
-use autoscaler_core::{FailureClass, History, Limit, LimitCause, Replicas, Trail};
+use autoscaler_core::{Bounds, FailureClass, History, Limit, LimitCause, Replicas, Trail};
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::text::encode;
 
+use super::reference::metric_families;
 use super::*;
 
 fn samples(registry: &Registry) -> Vec<String> {
@@ -18,6 +19,15 @@ fn samples(registry: &Registry) -> Vec<String> {
 fn samples_of(registry: &Registry, name: &str) -> Vec<String> {
     let is_of = |line: &String| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
     samples(registry).into_iter().filter(is_of).collect()
+}
+
+fn reading(metric: &str, class: ReadingClass, value: Option<f64>) -> ReadingGauges {
+    ReadingGauges {
+        metric: metric.into(),
+        class,
+        value,
+        target: Some(100.0),
+    }
 }
 
 fn decision(current: u32, desired: u32, cause: Option<LimitCause>) -> Decision {
@@ -43,40 +53,64 @@ fn decision(current: u32, desired: u32, cause: Option<LimitCause>) -> Decision {
 
 #[test]
 fn every_family_has_its_name_and_unit() {
-    let (metrics, registry) = Metrics::new(&Clock::start());
-    metrics.finished(RequestKind::Query, Outcome::Answered, Duration::from_millis(20));
-    metrics.shared(RequestKind::Query);
-    metrics.decided(&decision(1, 1, None));
-    metrics.status_written(&Ok(()));
-    metrics.api_request("get", "leases", Some(200), Duration::from_millis(20));
-    let mut text = String::new();
-    encode(&mut text, &registry).unwrap();
-    let types: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    let shown: Vec<String> = metric_families()
+        .unwrap()
+        .into_iter()
+        .map(|family| format!("{} {}", family.name, family.kind))
+        .collect();
     let expected = [
-        "metric_autoscaler_evaluations counter",
+        "process_cpu_seconds_total counter",
+        "process_start_time_seconds gauge",
+        "process_resident_memory_bytes gauge",
+        "process_open_fds gauge",
+        "process_max_fds gauge",
+        "metric_autoscaler_evaluations_total counter",
         "metric_autoscaler_evaluation_lateness_seconds histogram",
         "metric_autoscaler_evaluation_duration_seconds histogram",
-        "metric_autoscaler_decisions counter",
-        "metric_autoscaler_queries counter",
+        "metric_autoscaler_decisions_total counter",
+        "metric_autoscaler_queries_total counter",
         "metric_autoscaler_query_duration_seconds histogram",
-        "metric_autoscaler_queries_shared counter",
-        "metric_autoscaler_scale_writes counter",
-        "metric_autoscaler_status_writes counter",
-        "metric_autoscaler_events counter",
-        "metric_autoscaler_api_requests counter",
+        "metric_autoscaler_queries_shared_total counter",
+        "metric_autoscaler_scale_writes_total counter",
+        "metric_autoscaler_status_writes_total counter",
+        "metric_autoscaler_events_total counter",
+        "metric_autoscaler_api_requests_total counter",
         "metric_autoscaler_api_request_duration_seconds histogram",
         "metric_autoscaler_leader gauge",
-        "metric_autoscaler_build info",
+        "metric_autoscaler_build_info info",
         "metric_autoscaler_clock_skew_seconds gauge",
         "metric_autoscaler_autoscalers gauge",
         "metric_autoscaler_current_replicas gauge",
         "metric_autoscaler_desired_replicas gauge",
+        "metric_autoscaler_min_replicas gauge",
+        "metric_autoscaler_max_replicas gauge",
         "metric_autoscaler_reading_state gauge",
+        "metric_autoscaler_reading_value gauge",
+        "metric_autoscaler_reading_target gauge",
+        "metric_autoscaler_condition gauge",
     ];
-    assert_eq!(types, expected);
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn a_binary_tells_what_it_was_built_from() {
+    let (_, registry) = Metrics::new(&Clock::start());
     let build = samples_of(&registry, "metric_autoscaler_build_info");
     let version = concat!("version=\"", env!("CARGO_PKG_VERSION"), "\"");
     assert!(build[0].contains(version) && build[0].contains("commit="), "{build:?}");
+}
+
+#[test]
+fn the_process_tells_what_it_uses() {
+    let (_, registry) = Metrics::new(&Clock::start());
+    let value = |name: &str| -> f64 {
+        let sample = samples_of(&registry, name).pop().unwrap();
+        sample.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    assert!(value("process_cpu_seconds_total") > 0.0);
+    assert!(value("process_resident_memory_bytes") > 1e6);
+    assert!(value("process_start_time_seconds") > 1.7e9);
+    assert!(value("process_open_fds") >= 3.0 && value("process_open_fds") < value("process_max_fds"));
 }
 
 #[test]
@@ -92,6 +126,7 @@ fn decisions_are_counted_by_direction_and_last_limit() {
         }),
     ));
     let mut counted = samples_of(&registry, "metric_autoscaler_decisions_total");
+    counted.retain(|sample| !sample.ends_with(" 0"));
     counted.sort();
     let expected = [
         r#"metric_autoscaler_decisions_total{direction="down",limit="none"} 1"#,
@@ -144,10 +179,16 @@ fn all_series_of_an_object_vanish_with_it() {
     let gauges = |desired| Gauges {
         current: Some(Replicas::new(2)),
         desired: Some(Replicas::new(desired)),
+        bounds: Bounds::new(Replicas::new(1), Replicas::new(9)).ok(),
         readings: vec![
-            ("load".into(), ReadingClass::Fresh),
-            ("queue".into(), ReadingClass::Missing),
+            reading("load", ReadingClass::Fresh, Some(7.5)),
+            reading("queue", ReadingClass::Missing, None),
         ],
+        conditions: vec![ConditionGauge {
+            condition: "Ready".into(),
+            status: "True".into(),
+            reason: "ValidMetricFound".into(),
+        }],
     };
     metrics.show(object("web"), "1", gauges(3));
     metrics.show(object("broker"), "2", Gauges::default());
@@ -163,10 +204,19 @@ fn all_series_of_an_object_vanish_with_it() {
             r#"metric_autoscaler_reading_state{namespace="shop",name="web",metric="queue",state="missing"} 1"#,
         ]
     );
-    assert_eq!(
-        samples_of(&registry, "metric_autoscaler_autoscalers"),
-        ["metric_autoscaler_autoscalers 2"]
-    );
+    for (name, expected) in [
+        ("reading_value", r#"{namespace="shop",name="web",metric="load"} 7.5"#),
+        ("min_replicas", r#"{namespace="shop",name="web"} 1"#),
+        ("max_replicas", r#"{namespace="shop",name="web"} 9"#),
+        (
+            "condition",
+            r#"{namespace="shop",name="web",type="Ready",status="True",reason="ValidMetricFound"} 1"#,
+        ),
+        ("autoscalers", " 2"),
+    ] {
+        let name = format!("metric_autoscaler_{name}");
+        assert_eq!(samples_of(&registry, &name), [format!("{name}{expected}")]);
+    }
     // The one of that name that was deleted before this one was created.
     metrics.forget(&object("web"), "0");
     assert_eq!(samples_of(&registry, "metric_autoscaler_desired_replicas").len(), 1);

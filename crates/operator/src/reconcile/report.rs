@@ -4,14 +4,16 @@ pub(crate) mod status;
 mod write;
 
 use autoscaler_api::MetricAutoscalerStatus;
-use autoscaler_core::explain;
+use autoscaler_core::decision::MetricStep;
+use autoscaler_core::{Decision, explain};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::act::{Acted, Effect};
 use crate::attempt::Attempt;
 use crate::context::Context;
 use crate::events::Happening;
-use crate::metrics::{EvaluationOutcome, Gauges, ObjectName};
+use crate::metrics::{ConditionGauge, EvaluationOutcome, Gauges, ObjectName, ReadingGauges};
 use crate::subject::Subject;
 use status::ConditionChange;
 use write::Unsaid;
@@ -22,7 +24,7 @@ pub(crate) async fn report(context: &Context, subject: &mut Subject, acted: Acte
     let next = status::after(subject, &acted, now);
     let changes = news(subject, &next);
     log(subject, &acted, &changes);
-    gauge(context, subject, &acted);
+    gauge(context, subject, &acted, &next.conditions);
     // First what is to be remembered.
     let refusal = write::write(context, subject, &next, now).await;
     tell(context, subject, &acted, &changes, now).await;
@@ -79,24 +81,40 @@ fn log(subject: &Subject, acted: &Acted, changes: &[ConditionChange]) {
     }
 }
 
-fn gauge(context: &Context, subject: &Subject, acted: &Acted) {
+fn gauge(context: &Context, subject: &Subject, acted: &Acted, conditions: &[Condition]) {
     let name = ObjectName {
         namespace: subject.snapshot.namespace.clone(),
         name: subject.snapshot.name.clone(),
     };
-    let gauges = acted.decided().map_or_else(Gauges::default, |decided| {
-        let decision = &decided.decision;
+    let decision = acted.decided().map(|decided| &decided.decision);
+    if let Some(decision) = decision {
         context.metrics.decided(decision);
-        let readings = decision.metrics();
-        Gauges {
-            current: Some(decision.current),
-            desired: Some(decision.desired),
-            readings: readings
-                .map(|step| (step.metric.clone(), step.reading.class()))
-                .collect(),
-        }
-    });
+    }
+    let gauges = Gauges {
+        bounds: subject.prepared.as_ref().ok().map(|prepared| prepared.policy.bounds),
+        current: decision.map(|decision| decision.current),
+        desired: decision.map(|decision| decision.desired),
+        readings: decision.into_iter().flat_map(Decision::metrics).map(reading).collect(),
+        conditions: conditions.iter().map(condition).collect(),
+    };
     context.metrics.show(name, &subject.snapshot.uid, gauges);
+}
+
+fn reading(step: &MetricStep) -> ReadingGauges {
+    ReadingGauges {
+        metric: step.metric.clone(),
+        class: step.reading.class(),
+        value: step.proposal.map(|proposal| proposal.compared.as_f64()),
+        target: step.target.map(|target| target.amount().as_f64()),
+    }
+}
+
+fn condition(of: &Condition) -> ConditionGauge {
+    ConditionGauge {
+        condition: of.type_.clone(),
+        status: of.status.clone(),
+        reason: of.reason.clone(),
+    }
 }
 
 /// Events for a change of size, and for conditions that people wait for.

@@ -66,7 +66,7 @@ pub(crate) async fn servers(screen: &Screen) -> anyhow::Result<Servers> {
 
 /// The operator in the cluster, as a person would install it.
 pub(crate) async fn operator(screen: &Screen, servers: &Servers) -> anyhow::Result<Operator> {
-    let what = explained("kubectl apply -f crds/", "the kind MetricAutoscaler (mas)");
+    let what = explained("kubectl apply -k config/crd", "the kind MetricAutoscaler (mas)");
     screen.step(&what, servers.install_definition()).await?;
     let commands = "kubectl create namespace metric-autoscaler && kubectl apply -k config/rbac";
     let what = explained(commands, "the operator's rights");
@@ -125,7 +125,8 @@ async fn monitoring(plane: ControlPlane) -> anyhow::Result<Servers> {
 impl Servers {
     /// The definition of our kind, served.
     async fn install_definition(&self) -> anyhow::Result<()> {
-        self.plane.apply_file(&repository().join("crds")).await?;
+        let directory = repository().join("config/crd");
+        self.run(&["apply", "-k", &directory.display().to_string()]).await?;
         // Established comes a moment before it is served.
         let served = within(DEADLINE, || async {
             self.run(&["get", "mas", "-A"])

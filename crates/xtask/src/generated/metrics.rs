@@ -1,0 +1,50 @@
+//! `docs/reference/metrics.md`: the operator's own metrics, from its registry.
+
+use anyhow::Result;
+use metric_autoscaler::{METRIC_LABELS, MetricFamily, metric_families};
+
+const HEAD: &str = "<!-- Generated from crates/operator/src/metrics.rs by `make generate`. Do not edit. -->
+# Metrics of the operator
+
+Served on `/metrics`, port 8080, by every replica; only the leader has series of autoscalers. An autoscaler has at most 8
+series, and 3 more for each of its metrics; they are gone with it. Nothing else names an object of a user, a query or an
+address. Durations are in seconds, sizes in bytes; to a histogram belong `_bucket`, `_sum` and `_count`.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+";
+
+pub(super) fn markdown() -> Result<String> {
+    let metrics: String = metric_families()?.iter().map(metric).collect();
+    let labels: String = METRIC_LABELS.iter().map(label).collect();
+    Ok(format!(
+        "{HEAD}{metrics}\n## Labels\n\n| label | values |\n|---|---|\n{labels}"
+    ))
+}
+
+fn metric(family: &MetricFamily) -> String {
+    let MetricFamily {
+        name,
+        kind,
+        help,
+        labels,
+    } = family;
+    let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+    format!("| `{name}` | {kind} | {} | {help} |\n", labels.join(", "))
+}
+
+fn label((label, values): &(&str, &str)) -> String {
+    format!("| `{label}` | {values} |\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_has_its_type_its_labels_and_its_meaning() {
+        let row = "| `metric_autoscaler_desired_replicas` | gauge | `namespace`, `name` | The size wanted, after every limit |";
+        let page = markdown().unwrap();
+        assert!(page.contains(row), "{page}");
+    }
+}
