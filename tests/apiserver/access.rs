@@ -121,11 +121,17 @@ impl World {
         }
     }
 
-    /// The role of a binding cannot be changed, so it is made anew.
-    async fn bind_to(&self, role: &str) {
+    /// Takes all rights of the `ClusterRole` from the operators of this world.
+    pub(crate) async fn take_cluster_role(&self) {
         let binding = self.cluster_name();
         let deleted = self.plane.kubectl(&["delete", "clusterrolebinding", &binding]).await;
         assert!(deleted.unwrap().success);
+    }
+
+    /// The role of a binding cannot be changed, so it is made anew.
+    async fn bind_to(&self, role: &str) {
+        self.take_cluster_role().await;
+        let binding = self.cluster_name();
         let subject = format!("--serviceaccount={}:metric-autoscaler", self.namespace);
         let role = format!("--clusterrole={role}");
         let created = ["create", "clusterrolebinding", &binding, &role, &subject];

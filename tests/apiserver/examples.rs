@@ -17,6 +17,7 @@ use autoscaler_promql::PodNames;
 use serde_json::{Value, json};
 
 use discovery::Discovery;
+pub(crate) use example::service_monitors_are_served;
 use example::{Example, Pod, pods, stand_in};
 use exported::Exported;
 use scraped::{answers, answers_soon, by_configuration, by_service_monitors};

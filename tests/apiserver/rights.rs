@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::access::Right;
 use crate::gated;
+use crate::manifests::Rendered;
 use crate::operator::Operator;
 use crate::per_pod;
 use crate::shared::rbac_file;
@@ -109,6 +110,33 @@ async fn where_keda_is_not_installed_nothing_is_refused() {
         keda_and_refusals(&world, mark).await,
         [("/apis/keda.sh/v1alpha1".to_owned(), 404)]
     );
+}
+
+/// `config/namespaced`: the rules of the `ClusterRole`, as a Role.
+#[tokio::test]
+async fn in_one_namespace_a_role_is_enough() {
+    let world = World::new("one-namespace").await;
+    install_keda(world.plane).await;
+    world.take_cluster_role().await;
+    let namespaced = Rendered::of("namespaced").await;
+    let only = ["Role", "RoleBinding"]
+        .into_iter()
+        .flat_map(|kind| namespaced.of_kind(kind));
+    for object in only {
+        let own = object.to_string().replace(
+            r#""namespace":"default""#,
+            &format!(r#""namespace":"{}""#, world.namespace),
+        );
+        world.plane.apply(&own).await.unwrap();
+    }
+    world.wait_for_rights(&Right::in_file("operator_role.yaml")).await;
+    let mark = world.mark();
+    let _operator = world.operator().await;
+    scale_every_kind(&world).await;
+    follow_pods(&world).await;
+    let requests = world.all_requests_since(mark).await;
+    let refused: Vec<_> = requests.iter().filter(|request| request.code == 403).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
 }
 
 /// What was asked about KEDA, and whatever was refused.

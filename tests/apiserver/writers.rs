@@ -2,6 +2,7 @@
 //! and there is no war.
 
 mod autoscalers;
+mod handover;
 mod people;
 mod policies;
 mod races;

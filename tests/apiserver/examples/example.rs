@@ -149,7 +149,8 @@ pub(super) async fn stand_in(manifest: &str) {
     plane().await.apply_file(&file).await.unwrap();
 }
 
-async fn service_monitors_are_served() {
+/// The kind that the Prometheus Operator brings, as far as we use it.
+pub(crate) async fn service_monitors_are_served() {
     static SERVED: OnceCell<()> = OnceCell::const_new();
     SERVED
         .get_or_init(|| async {

@@ -1,0 +1,80 @@
+//! The overlays that `docs/guide/install.md` shows do what it says.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::shared::{plane, repository};
+
+/// Every block of YAML that is a whole kustomization.
+fn overlays() -> Vec<String> {
+    let page = fs::read_to_string(repository().join("docs/guide/install.md")).unwrap();
+    let blocks = page.split("```yaml\n# kustomization.yaml\n").skip(1);
+    blocks
+        .map(|block| block.split_once("```").unwrap().0.to_owned())
+        .collect()
+}
+
+/// kustomize takes bases by relative paths only, and the overlay is written far from here.
+fn path_between(from: &Path, to: &Path) -> String {
+    let up = "../".repeat(from.canonicalize().unwrap().components().count() - 1);
+    let down = to.canonicalize().unwrap();
+    format!("{up}{}", down.strip_prefix("/").unwrap().display())
+}
+
+async fn rendered(number: usize, overlay: &str) -> Vec<Value> {
+    let plane = plane().await;
+    let directory = plane.directory().join(format!("overlay-{number}"));
+    fs::create_dir_all(&directory).unwrap();
+    let base = path_between(&directory, &repository().join("config/default"));
+    let overlay = overlay.replace("../config/default", &base);
+    fs::write(directory.join("kustomization.yaml"), overlay).unwrap();
+    let output = plane
+        .kubectl(&["kustomize", &directory.display().to_string()])
+        .await
+        .unwrap();
+    assert!(output.success, "{}", output.stderr);
+    serde_saphyr::from_multiple(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn every_overlay_of_the_guide_changes_what_it_says_and_nothing_else() {
+    let overlays = overlays();
+    assert_eq!(overlays.len(), 3);
+    let mut sources = Vec::new();
+    for (number, overlay) in overlays.iter().enumerate() {
+        let objects = rendered(number, overlay).await;
+        let only = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
+        let (deployment, source) = (only("Deployment"), only("ConfigMap"));
+        let pod = &deployment["spec"]["template"]["spec"];
+        let container = &pod["containers"][0];
+        assert_eq!(
+            container["envFrom"][0]["configMapRef"]["name"],
+            source["metadata"]["name"]
+        );
+        sources.push(source["data"].clone());
+        match number {
+            0 => assert_eq!(container["image"], "registry.example.com/metric-autoscaler:0.1.0"),
+            1 => {
+                let mounts = container["volumeMounts"].as_array().unwrap();
+                let names: Vec<&Value> = mounts.iter().map(|mount| &mount["name"]).collect();
+                assert_eq!(names, ["prometheus", "api-access"]);
+                assert_eq!(pod["volumes"][0]["secret"]["secretName"], "prometheus-credentials");
+            }
+            _ => {}
+        }
+    }
+    let expected = json!([
+        {"PROMETHEUS_URL": "http://prometheus.monitoring.svc:9090"},
+        {
+            "PROMETHEUS_BEARER_TOKEN_FILE": "/etc/prometheus/token", "PROMETHEUS_CA_FILE": "/etc/prometheus/ca.crt",
+            "PROMETHEUS_URL": "https://prometheus.example.com",
+        },
+        {
+            "PROMETHEUS_HEADER": "X-Scope-OrgID=tenant",
+            "PROMETHEUS_URL": "http://mimir-query-frontend.mimir.svc:8080/prometheus",
+        },
+    ]);
+    assert_eq!(json!(sources), expected);
+}

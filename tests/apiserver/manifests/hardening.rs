@@ -1,0 +1,279 @@
+//! Each hardening fact, of the rendered YAML: the Pod Security Standard `restricted`, and what a security review asks
+//! beyond it.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::rendered::Rendered;
+
+/// Those that run something.
+const RUNNING: [&str; 3] = ["default", "namespaced", "strict"];
+
+fn pod(rendered: &Rendered) -> &Value {
+    &rendered.only("Deployment")["spec"]["template"]["spec"]
+}
+
+fn container(rendered: &Rendered) -> &Value {
+    let containers = pod(rendered)["containers"].as_array().unwrap();
+    assert_eq!(containers.len(), 1);
+    &containers[0]
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
+}
+
+#[tokio::test]
+async fn the_pod_may_do_nothing_to_its_node() {
+    for target in RUNNING {
+        let rendered = Rendered::of(target).await;
+        let (pod, container) = (pod(&rendered), container(&rendered));
+        let expected = json!({
+            "runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"},
+        });
+        assert_eq!(pod["securityContext"], expected, "{target}");
+        let expected = json!({
+            "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]},
+        });
+        assert_eq!(container["securityContext"], expected, "{target}");
+        for field in ["hostNetwork", "hostPID", "hostIPC", "initContainers", "hostAliases"] {
+            assert_eq!(pod.get(field), None, "{target}");
+        }
+        let volumes = pod["volumes"].as_array().unwrap();
+        assert!(
+            volumes.iter().all(|volume| volume.get("projected").is_some()),
+            "{volumes:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_pod_takes_no_more_than_it_was_given() {
+    for target in RUNNING {
+        let rendered = Rendered::of(target).await;
+        for bound in ["requests", "limits"] {
+            let bounds = container(&rendered)["resources"][bound].as_object().unwrap();
+            let bounded: Vec<_> = bounds.keys().collect();
+            assert_eq!(bounded, ["cpu", "ephemeral-storage", "memory"], "{target}");
+        }
+    }
+}
+
+/// No token is mounted that is not asked for; the one that is expires within an hour. (With the 3607 seconds of a token that
+/// Kubernetes mounts by itself the API server would make it a year: `WarnOnlyBoundTokenExpirationPeriod`.)
+#[tokio::test]
+async fn the_token_is_for_the_one_container_that_needs_it() {
+    for target in RUNNING {
+        let rendered = Rendered::of(target).await;
+        assert_eq!(rendered.only("ServiceAccount")["automountServiceAccountToken"], false);
+        assert_eq!(pod(&rendered)["automountServiceAccountToken"], false);
+        let tokens: Vec<&Value> = pod(&rendered)["volumes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|volume| volume["projected"]["sources"].as_array().unwrap())
+            .filter_map(|source| source.get("serviceAccountToken"))
+            .collect();
+        assert_eq!(tokens, [&json!({"path": "token", "expirationSeconds": 3600})]);
+    }
+}
+
+/// The tag is the version of the workspace, so that two releases never share one.
+#[tokio::test]
+async fn the_image_is_that_of_this_version() {
+    for target in RUNNING {
+        let rendered = Rendered::of(target).await;
+        let image = concat!("metric-autoscaler:", env!("CARGO_PKG_VERSION"));
+        assert_eq!(container(&rendered)["image"], image);
+    }
+}
+
+#[tokio::test]
+async fn there_is_always_somebody_to_take_over() {
+    for target in RUNNING {
+        let rendered = Rendered::of(target).await;
+        let deployment = &rendered.only("Deployment")["spec"];
+        assert_eq!(deployment["replicas"], 2);
+        assert_eq!(
+            deployment["strategy"]["rollingUpdate"],
+            json!({"maxSurge": 1, "maxUnavailable": 0})
+        );
+        let labels = &deployment["template"]["metadata"]["labels"];
+        let budget = &rendered.only("PodDisruptionBudget")["spec"];
+        assert_eq!(
+            (&budget["selector"]["matchLabels"], &budget["maxUnavailable"]),
+            (labels, &json!(1))
+        );
+        let spread = pod(&rendered)["topologySpreadConstraints"].as_array().unwrap();
+        let over: Vec<_> = spread.iter().map(|constraint| &constraint["topologyKey"]).collect();
+        assert_eq!(over, ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]);
+        assert!(
+            spread
+                .iter()
+                .all(|constraint| constraint["labelSelector"]["matchLabels"] == *labels)
+        );
+    }
+}
+
+/// Where a probe, the Service and the policy look is where the operator listens by default.
+#[tokio::test]
+async fn the_one_port_is_where_it_is_looked_for() {
+    for target in RUNNING {
+        let rendered = Rendered::of(target).await;
+        let container = container(&rendered);
+        assert_eq!(container["ports"], json!([{"name": "metrics", "containerPort": 8080}]));
+        assert_eq!(
+            container["livenessProbe"]["httpGet"],
+            json!({"path": "/healthz", "port": "metrics"})
+        );
+        assert_eq!(
+            container["readinessProbe"]["httpGet"],
+            json!({"path": "/readyz", "port": "metrics"})
+        );
+        let service = &rendered.only("Service")["spec"];
+        assert_eq!(
+            service["ports"],
+            json!([{"name": "metrics", "port": 8080, "targetPort": "metrics"}])
+        );
+        let labels = &rendered.only("Deployment")["spec"]["template"]["metadata"]["labels"];
+        assert_eq!(service["selector"], *labels);
+    }
+}
+
+#[tokio::test]
+async fn only_prometheus_is_let_in() {
+    for target in RUNNING {
+        let rendered = Rendered::of(target).await;
+        let mut policies = rendered.of_kind("NetworkPolicy").map(|policy| &policy["spec"]);
+        let policy = policies
+            .find(|policy| policy["policyTypes"] == json!(["Ingress"]))
+            .unwrap();
+        let labels = &rendered.only("Deployment")["spec"]["template"]["metadata"]["labels"];
+        assert_eq!(policy["podSelector"]["matchLabels"], *labels);
+        let monitoring = json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}});
+        let expected = json!([{"from": [monitoring], "ports": [{"protocol": "TCP", "port": "metrics"}]}]);
+        assert_eq!(policy["ingress"], expected);
+    }
+}
+
+#[tokio::test]
+async fn strictly_nothing_is_reached_but_dns_the_api_server_and_prometheus() {
+    let rendered = Rendered::of("strict").await;
+    let mut policies = rendered.of_kind("NetworkPolicy").map(|policy| &policy["spec"]);
+    let policy = policies
+        .find(|policy| policy["policyTypes"] == json!(["Egress"]))
+        .unwrap();
+    let labels = &rendered.only("Deployment")["spec"]["template"]["metadata"]["labels"];
+    assert_eq!(policy["podSelector"]["matchLabels"], *labels);
+    let rules = policy["egress"].as_array().unwrap();
+    let ports: Vec<Vec<&Value>> = rules
+        .iter()
+        .map(|rule| {
+            rule["ports"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|port| &port["port"])
+                .collect()
+        })
+        .collect();
+    assert_eq!(json!(ports), json!([[53, 53], [443, 6443], [9090]]));
+}
+
+/// All that the operator may do beyond reading, and no more; nothing by a wildcard, and nothing of Secrets.
+#[tokio::test]
+async fn the_operator_may_write_sizes_status_events_and_its_lease_only() {
+    for target in RUNNING {
+        let rendered = Rendered::of(target).await;
+        let for_people = |role: &&Value| {
+            role["metadata"]["name"] == "metric-autoscaler-view" || role["metadata"]["name"] == "metric-autoscaler-edit"
+        };
+        let roles = rendered
+            .of_kind("ClusterRole")
+            .filter(|role| !for_people(role))
+            .chain(rendered.of_kind("Role"));
+        let given: Vec<&Value> = roles.filter_map(|role| role["rules"].as_array()).flatten().collect();
+        let mut writes = BTreeSet::new();
+        for rule in given {
+            assert!(!rule.to_string().contains('*'), "{rule}");
+            let (resources, verbs) = (texts(&rule["resources"]), texts(&rule["verbs"]));
+            assert!(
+                !resources.contains(&"secrets") && !resources.contains(&"pods/exec"),
+                "{rule}"
+            );
+            for verb in verbs.iter().filter(|verb| !["get", "list", "watch"].contains(verb)) {
+                writes.extend(resources.iter().map(|resource| format!("{verb} {resource}")));
+            }
+        }
+        let expected = [
+            "create events",
+            "create leases",
+            "patch deployments/scale",
+            "patch metricautoscalers/status",
+            "patch replicasets/scale",
+            "patch statefulsets/scale",
+            "update leases",
+        ];
+        assert_eq!(writes, expected.map(str::to_owned).into(), "{target}");
+    }
+}
+
+/// Who applies it needs no right to the cluster, and nothing of it is left elsewhere.
+#[tokio::test]
+async fn the_namespaced_target_has_nothing_outside_of_its_namespace() {
+    let rendered = Rendered::of("namespaced").await;
+    for object in rendered.all() {
+        assert_eq!(object["metadata"]["namespace"], "default", "{}", object["kind"]);
+        assert!(!object["kind"].as_str().unwrap().starts_with("Cluster"));
+    }
+    for binding in rendered.of_kind("RoleBinding") {
+        assert_eq!(binding["subjects"][0]["namespace"], "default");
+    }
+    let environment = container(&rendered)["env"].as_array().unwrap();
+    let watched = environment
+        .iter()
+        .find(|variable| variable["name"] == "WATCH_NAMESPACE")
+        .unwrap();
+    assert_eq!(watched["valueFrom"]["fieldRef"]["fieldPath"], "metadata.namespace");
+}
+
+/// An object of a kind whose definition comes with it is refused by the first `kubectl apply`, which does not wait.
+#[tokio::test]
+async fn no_custom_resource_comes_with_its_definition() {
+    for target in ["crd", "default", "strict"] {
+        let rendered = Rendered::of(target).await;
+        let defined: Vec<&Value> = rendered
+            .of_kind("CustomResourceDefinition")
+            .map(|definition| &definition["spec"]["names"]["kind"])
+            .collect();
+        assert_eq!(defined, ["MetricAutoscaler"], "{target}");
+        assert_eq!(rendered.of_kind("MetricAutoscaler").count(), 0, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn the_namespace_admits_restricted_pods_only() {
+    let rendered = Rendered::of("default").await;
+    let labels = &rendered.only("Namespace")["metadata"]["labels"];
+    for mode in ["enforce", "warn", "audit"] {
+        assert_eq!(labels[format!("pod-security.kubernetes.io/{mode}")], "restricted");
+    }
+}
+
+/// Where to write it is one file, whose text is the whole `ConfigMap`.
+#[tokio::test]
+async fn the_source_is_one_file() {
+    let rendered = Rendered::of("default").await;
+    let source = rendered.only("ConfigMap");
+    assert_eq!(
+        source["data"],
+        json!({"PROMETHEUS_URL": "http://prometheus.monitoring.svc:9090"})
+    );
+    let from = &container(&rendered)["envFrom"];
+    assert_eq!(*from, json!([{"configMapRef": {"name": source["metadata"]["name"]}}]));
+}

@@ -1,0 +1,43 @@
+//! A target of `config/`, rendered by the real kubectl.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::shared::{plane, repository};
+
+/// Where a target is.
+pub(crate) fn directory(target: &str) -> PathBuf {
+    repository().join("config").join(target)
+}
+
+/// The objects of a target.
+pub(crate) struct Rendered(Vec<Value>);
+
+impl Rendered {
+    /// As `kubectl apply -k` would send them.
+    pub(crate) async fn of(target: &str) -> Self {
+        let directory = directory(target).display().to_string();
+        let output = plane().await.kubectl(&["kustomize", &directory]).await.unwrap();
+        assert!(output.success, "{}", output.stderr);
+        Self(serde_saphyr::from_multiple(&output.stdout).unwrap())
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> &[Value] {
+        &self.0
+    }
+
+    /// Those of a kind.
+    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.0.iter().filter(move |object| object["kind"] == kind)
+    }
+
+    /// The only one of a kind.
+    pub(crate) fn only(&self, kind: &str) -> &Value {
+        let mut found = self.of_kind(kind);
+        let only = found.next().unwrap_or_else(|| panic!("there is no {kind}"));
+        assert!(found.next().is_none(), "there are several of kind {kind}");
+        only
+    }
+}
