@@ -38,7 +38,7 @@ pub(crate) async fn install(plane: &ControlPlane) {
 
 /// The definition as it is released.
 pub(crate) fn definition_file() -> PathBuf {
-    repository().join("config/crd/metricautoscaler.dev_metricautoscalers.yaml")
+    repository().join("crds/metricautoscaler.dev_metricautoscalers.yaml")
 }
 
 /// One file of `config/rbac`.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::MetricAutoscaler;
 
-/// The definition of [`MetricAutoscaler`], exactly what stands in `config/crd`.
+/// The definition of [`MetricAutoscaler`], exactly what stands in `crds/`.
 #[expect(clippy::missing_panics_doc, reason = "it does not: a definition is plain data")]
 pub fn custom_resource_definition() -> Value {
     let mut definition = serde_json::to_value(MetricAutoscaler::crd()).expect("a definition has only string keys");

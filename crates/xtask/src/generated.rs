@@ -21,7 +21,7 @@ pub(crate) fn all() -> Result<Vec<Generated>> {
     let definition = autoscaler_api::schema::custom_resource_definition();
     Ok(vec![
         Generated {
-            path: "config/crd/metricautoscaler.dev_metricautoscalers.yaml",
+            path: "crds/metricautoscaler.dev_metricautoscalers.yaml",
             text: definition::yaml(&definition)?,
         },
         Generated {

@@ -1,4 +1,4 @@
-//! `xtask generate` (`make generate`) writes what is generated from the source: `config/crd` and parts of `docs/reference/`.
+//! `xtask generate` (`make generate`) writes what is generated from the source: `crds/` and parts of `docs/reference/`.
 //! `xtask check` (`make verify`) writes nothing, shows the difference as a diff, and fails if there is one; or if a rule has no test.
 
 #![expect(
@@ -106,9 +106,7 @@ mod tests {
         let nowhere = Path::new(env!("CARGO_MANIFEST_DIR")).join("no-such-directory");
         let diffs = stale(&nowhere).unwrap();
         assert_eq!(diffs.len(), generated::all().unwrap().len());
-        assert!(
-            diffs[0].starts_with("--- a/config/crd/metricautoscaler.dev_metricautoscalers.yaml\n+++ b/config/crd/")
-        );
+        assert!(diffs[0].starts_with("--- a/crds/metricautoscaler.dev_metricautoscalers.yaml\n+++ b/crds/"));
         assert!(diffs[0].contains("\n+kind: CustomResourceDefinition\n"));
     }
 }
