@@ -5,6 +5,9 @@ use std::time::Duration;
 use autoscaler_testkit::plane::ControlPlane;
 use autoscaler_testkit::wait::eventually;
 
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
 use crate::world::World;
 
 const DEFINITION: &str = r"
@@ -24,15 +27,19 @@ spec:
         type: object
         properties:
           spec: {type: object, properties: {members: {type: integer}}}
-          status: {type: object, properties: {members: {type: integer}}}
+          status: {type: object, properties: {members: {type: integer}, selector: {type: string}}}
     subresources:
       status: {}
-      scale: {specReplicasPath: .spec.members, statusReplicasPath: .status.members}
+      scale: {specReplicasPath: .spec.members, statusReplicasPath: .status.members, labelSelectorPath: .status.selector}
 ";
 
 /// Applies the definition, and waits until it is served.
 pub(crate) async fn install(plane: &ControlPlane) {
-    plane.apply(DEFINITION).await.unwrap();
+    // Others may be doing the same.
+    eventually("brokers are defined", Duration::from_secs(30), || {
+        plane.apply(DEFINITION)
+    })
+    .await;
     eventually("brokers are served", Duration::from_secs(30), || async {
         let listed = plane.kubectl(&["get", "brokers.example.com"]).await.unwrap();
         listed.success.then_some(()).ok_or(listed.stderr)
@@ -48,6 +55,13 @@ pub(crate) async fn create(world: &World, name: &str, members: u32) {
          {{members: {members}}}\n"
     );
     world.create(&broker).await;
+}
+
+/// Says which pods are a broker's, as its controller would.
+pub(crate) async fn select(world: &World, name: &str, selector: &str) {
+    let status = Patch::Merge(json!({"status": {"selector": selector}}));
+    let (api, parameters) = (world.api("Broker"), PatchParams::default());
+    api.patch_status(name, &parameters, &status).await.unwrap();
 }
 
 /// Lets the operators of one world do what these rules say, there and nowhere else.

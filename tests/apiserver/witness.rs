@@ -43,6 +43,13 @@ impl World {
         .await
     }
 
+    /// The watches of theirs that have ended since then.
+    pub(crate) fn watches_ended_since(&self, mark: Mark) -> Vec<Request> {
+        let ended = self.audit_log().watches_ended_since(mark).unwrap();
+        let user = self.user();
+        ended.into_iter().filter(|request| request.user == user).collect()
+    }
+
     /// Their attempts to change a size since then.
     pub(crate) async fn scale_writes_since(&self, mark: Mark) -> Vec<Request> {
         let requests = self.requests_since(mark).await;

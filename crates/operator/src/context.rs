@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::events::Events;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
+use crate::pods::Pods;
 use crate::rivals::Rivals;
 use crate::target::Targets;
 
@@ -42,6 +43,8 @@ pub(crate) struct Context {
     pub prometheus: Option<Arc<Prometheus>>,
     /// The workloads.
     pub targets: Arc<Targets>,
+    /// Their pods.
+    pub pods: Arc<Pods>,
     /// Who else scales them.
     pub rivals: Arc<Rivals>,
     /// Our own metrics.

@@ -21,6 +21,8 @@ mod reconcile;
 mod resources;
 mod rivals;
 mod run;
+#[cfg(test)]
+mod scripted_server;
 mod snapshot;
 mod source;
 mod subject;

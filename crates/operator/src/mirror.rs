@@ -18,24 +18,36 @@ use tokio::time::Instant;
 
 pub(crate) use trouble::Trouble;
 
+use crate::gate::{answer, said};
+
 type ByNamespace<V> = HashMap<String, HashMap<String, V>>;
 type Projection<V> = Box<dyn Fn(&DynamicObject) -> Option<V> + Send + Sync>;
 
 /// Where a watch stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Listing {
-    /// The first list has not arrived.
-    Pending,
+    /// The first list has not arrived, and why, if that is known.
+    Pending(Option<Trouble>),
     /// The copy can be relied on.
     Done,
+    /// The watch has been failing for so long that the copy may be old.
+    Stale(Trouble),
     /// The API server refuses the watch.
+    Forbidden,
+}
+
+/// What the first list came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    Pending,
+    Done,
     Forbidden,
 }
 
 /// See the module.
 pub(crate) struct Mirror<V> {
     project: Projection<V>,
-    listing: watch::Sender<Listing>,
+    first: watch::Sender<First>,
     listed: AtomicBool,
     trouble: Mutex<Option<Trouble>>,
     objects: RwLock<ByNamespace<V>>,
@@ -45,7 +57,7 @@ impl<V> fmt::Debug for Mirror<V> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Mirror")
-            .field("listing", &*self.listing.borrow())
+            .field("first", &*self.first.borrow())
             .finish_non_exhaustive()
     }
 }
@@ -55,7 +67,7 @@ impl<V: Clone> Mirror<V> {
     pub(crate) fn new(project: impl Fn(&DynamicObject) -> Option<V> + Send + Sync + 'static) -> Self {
         Self {
             project: Box::new(project),
-            listing: watch::Sender::new(Listing::Pending),
+            first: watch::Sender::new(First::Pending),
             listed: AtomicBool::default(),
             trouble: Mutex::default(),
             objects: RwLock::default(),
@@ -63,13 +75,15 @@ impl<V: Clone> Mirror<V> {
     }
 
     /// Where the watch stands. One that was refused after its first list goes on without a word once it may.
-    pub(crate) fn listing(&self) -> Listing {
-        let listing = *self.listing.borrow();
-        let goes_on = || self.listed.load(Ordering::Relaxed) && self.trouble().is_none();
-        if listing == Listing::Forbidden && goes_on() {
-            return Listing::Done;
+    fn listing(&self) -> Listing {
+        let (first, trouble) = (*self.first.borrow(), self.trouble());
+        match (first, trouble) {
+            (First::Pending, trouble) => Listing::Pending(trouble),
+            (First::Forbidden, None) if self.listed.load(Ordering::Relaxed) => Listing::Done,
+            (First::Forbidden, _) => Listing::Forbidden,
+            (First::Done, Some(trouble)) if trouble.is_lasting() => Listing::Stale(trouble),
+            (First::Done, _) => Listing::Done,
         }
-        listing
     }
 
     /// What the watch has been failing with, unless it works.
@@ -80,13 +94,13 @@ impl<V: Clone> Mirror<V> {
 
     /// What is kept is all there is for now, although no watch has said so.
     pub(crate) fn complete(&self) {
-        self.listing.send_replace(Listing::Done);
+        self.first.send_replace(First::Done);
     }
 
     /// Waits until the first list has arrived or was refused, but not longer than `limit`.
     pub(crate) async fn settled(&self, limit: Duration) -> Listing {
-        let mut listing = self.listing.subscribe();
-        let settled = listing.wait_for(|listing| *listing != Listing::Pending);
+        let mut first = self.first.subscribe();
+        let settled = first.wait_for(|first| *first != First::Pending);
         let _ = tokio::time::timeout(limit, settled).await;
         self.listing()
     }
@@ -130,19 +144,38 @@ impl<V: Clone> Mirror<V> {
         remove(&mut self.write(), namespace, name);
     }
 
-    /// All objects of a namespace.
-    pub(crate) fn all(&self, namespace: &str) -> Vec<V> {
+    /// All objects of a namespace that fit.
+    pub(crate) fn select(&self, namespace: &str, fits: impl Fn(&V) -> bool) -> Vec<V> {
         let objects = self.read();
-        objects
-            .get(namespace)
-            .into_iter()
-            .flat_map(HashMap::values)
-            .cloned()
-            .collect()
+        let values = objects.get(namespace).into_iter().flat_map(HashMap::values);
+        values.filter(|value| fits(value)).cloned().collect()
+    }
+
+    /// There is no such kind, and so there are no objects.
+    pub(crate) fn clear(&self) {
+        self.write().clear();
+        self.works();
+        self.complete();
     }
 
     /// Follows the watch for ever.
     pub(crate) async fn follow(&self, what: &str, api: Api<DynamicObject>, config: watcher::Config) {
+        self.follow_until(what, api, config, |_| false).await;
+    }
+
+    /// Follows the watch until the API server does not know the kind any more, and keeps what was seen of it.
+    pub(crate) async fn follow_while_served(&self, what: &str, api: Api<DynamicObject>, config: watcher::Config) {
+        let is_unknown = |error: &watcher::Error| code(error) == Some(404);
+        self.follow_until(what, api, config, is_unknown).await;
+    }
+
+    async fn follow_until(
+        &self,
+        what: &str,
+        api: Api<DynamicObject>,
+        config: watcher::Config,
+        is_last: impl Fn(&watcher::Error) -> bool,
+    ) {
         let mut events = watcher(api, config).default_backoff().boxed();
         let mut listed = ByNamespace::new();
         loop {
@@ -150,21 +183,36 @@ impl<V: Clone> Mirror<V> {
                 Ok(Some(Event::Init)) => listed.clear(),
                 Ok(Some(Event::InitApply(object))) => self.keep(&mut listed, &object),
                 Ok(Some(Event::InitDone)) => {
-                    *self.latest_trouble() = None;
+                    self.works();
                     self.listed.store(true, Ordering::Relaxed);
                     *self.write() = std::mem::take(&mut listed);
-                    self.listing.send_replace(Listing::Done);
+                    self.complete();
                 }
-                Ok(Some(Event::Apply(object))) => self.keep(&mut self.write(), &object),
+                Ok(Some(Event::Apply(object))) => {
+                    self.works();
+                    self.keep(&mut self.write(), &object);
+                }
                 Ok(Some(Event::Delete(object))) => {
+                    self.works();
                     if let Some((namespace, name)) = key(&object) {
                         self.remove(&namespace, &name);
                     }
                 }
                 Ok(None) => return,
-                Err(error) => self.note(what, &error),
+                Err(error) => {
+                    self.note_error(what, &error);
+                    if is_last(&error) {
+                        return;
+                    }
+                }
             }
         }
+    }
+
+    /// Nothing can be watched for now, and why.
+    pub(crate) fn note(&self, words: String) {
+        let mut trouble = self.latest_trouble();
+        *trouble = Some(Trouble::after(trouble.as_ref(), words, Instant::now()));
     }
 
     fn keep(&self, objects: &mut ByNamespace<V>, object: &DynamicObject) {
@@ -177,14 +225,20 @@ impl<V: Clone> Mirror<V> {
         }
     }
 
-    fn note(&self, what: &str, error: &watcher::Error) {
-        let forbidden = is_forbidden(error);
+    fn works(&self) {
+        *self.latest_trouble() = None;
+    }
+
+    fn note_error(&self, what: &str, error: &watcher::Error) {
+        let forbidden = code(error) == Some(403);
         tracing::warn!(what, forbidden, %error, "failed to watch");
-        let mut trouble = self.latest_trouble();
-        *trouble = Some(Trouble::after(trouble.as_ref(), error, Instant::now()));
-        drop(trouble);
+        if let watcher::Error::WatchFailed(_) = error {
+            // It had begun, so it has told all there was: something on the way may cut what is silent for long.
+            self.works();
+        }
+        self.note(words(error));
         if forbidden {
-            self.listing.send_replace(Listing::Forbidden);
+            self.first.send_replace(First::Forbidden);
         }
     }
 
@@ -214,14 +268,25 @@ fn remove<V>(objects: &mut ByNamespace<V>, namespace: &str, name: &str) {
     }
 }
 
-/// Whether a watch failed for want of rights.
-fn is_forbidden(error: &watcher::Error) -> bool {
+/// The HTTP status that a watch failed with.
+fn code(error: &watcher::Error) -> Option<u16> {
     let (watcher::Error::InitialListFailed(kube::Error::Api(status))
     | watcher::Error::WatchStartFailed(kube::Error::Api(status))
     | watcher::Error::WatchFailed(kube::Error::Api(status))
     | watcher::Error::WatchError(status)) = error
     else {
-        return false;
+        return None;
     };
-    status.code == 403
+    Some(status.code)
+}
+
+/// What a watch failed with, for people.
+fn words(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => answer(error),
+        watcher::Error::WatchError(status) => said(status),
+        watcher::Error::NoResourceVersion => error.to_string(),
+    }
 }

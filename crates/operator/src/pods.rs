@@ -1,31 +1,33 @@
-//! The pods of one target, for metrics of every pod (R10): watched while there is such a metric and no longer, and of each
-//! only what a decision needs is kept.
+//! The pods of targets, for metrics of every pod (R10): watched once per namespace, while some target there has such a
+//! metric and no longer.
 //!
 //! A selector finds pods, ownership decides: those of two workloads may carry the same labels, and a pod that was orphaned
 //! keeps its own. A pod is the target's if the target controls it, itself or through `ReplicaSet`s, `StatefulSet`s and
 //! Deployments in between; other kinds in between are not looked through.
 
 mod kept;
+mod selector;
+mod watch;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use autoscaler_core::Replicas;
 use autoscaler_core::per_pod::Pod;
-use kube::core::{ApiResource, GroupVersionKind};
-use kube::runtime::watcher;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use kube::Client;
+use kube::core::Selector;
+use tokio_util::sync::CancellationToken;
 
 use self::kept::{Controller, Kept};
-use crate::clock::BootTime;
-use crate::context::Context;
-use crate::gate::CallError;
-use crate::mirror::{Listing, Mirror};
-use crate::resources::dynamic;
+use self::selector::SelectorError;
+use self::watch::PodWatch;
+use crate::clock::{BootTime, Clock};
+use crate::gate::{CallError, Gate};
+use crate::mirror::Trouble;
 use crate::target::MissingRight;
 
-/// How long an evaluation waits for the first list before it goes on without.
-const FIRST_LIST: Duration = Duration::from_secs(5);
 /// How long it is believed that a controller is not the target's: it may be adopted.
 const STRANGER_FOR: Duration = Duration::from_mins(1);
 /// The longest chain of controllers between a pod and its target.
@@ -37,138 +39,190 @@ pub(crate) enum PodsError {
     /// The target tells no selector (`status.selector` of its scale).
     #[error("the scale of the target has no selector to find its pods by")]
     NoSelector,
-    /// The first list has not arrived.
-    #[error("waiting for the first list of the target's pods")]
-    NotListed,
+    /// What the target tells as its selector is none; the API server checks only those of kinds of its own.
+    #[error("{selector:?}, the selector in the scale of the target, cannot be read: {error}")]
+    BadSelector {
+        /// As the target tells it.
+        selector: String,
+        /// What is wrong with it.
+        error: SelectorError,
+    },
+    /// The first list has not arrived, and why, if that is known.
+    #[error("waiting for the first list of pods{}", .0.as_ref().map_or(String::new(), |trouble| format!("; {trouble}")))]
+    NotListed(Option<Trouble>),
+    /// The watch keeps failing.
+    #[error("it is not known any more which pods there are: the watch of them is broken; {0}")]
+    Stale(Trouble),
     /// The operator has no right to them.
     #[error("{0}")]
     Forbidden(MissingRight),
     /// Whose a pod is could not be found out; the next evaluation tries again.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The selector finds pods, but only those of others.
+    #[error(
+        "{} the selector, none is owned by the target, neither directly nor through ReplicaSets, StatefulSets or \
+         Deployments: {example}", matching(*.found)
+    )]
+    NoneOwned {
+        /// How many are found.
+        found: usize,
+        /// Whose one of them is instead.
+        example: String,
+    },
 }
 
-/// Whether a controller between pods and target is the target's.
+fn matching(pods: usize) -> String {
+    match pods {
+        1 => "1 pod matches".to_owned(),
+        pods => format!("{pods} pods match"),
+    }
+}
+
+/// All pod watches of one term.
+pub(crate) struct Pods {
+    client: Client,
+    gate: Gate,
+    clock: Clock,
+    end: CancellationToken,
+    watches: Mutex<HashMap<String, Weak<PodWatch>>>,
+}
+
+impl fmt::Debug for Pods {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Pods").finish_non_exhaustive()
+    }
+}
+
+impl Pods {
+    /// No watches yet; none outlives `end`.
+    pub(crate) fn new(client: Client, gate: Gate, clock: Clock, end: CancellationToken) -> Self {
+        Self {
+            client,
+            gate,
+            clock,
+            end,
+            watches: Mutex::default(),
+        }
+    }
+
+    /// Begins to look after the pods of a target, in a watch that it shares with the other targets of its namespace.
+    pub(crate) fn of_target(&self, namespace: &str, uid: &str, selector: &str) -> Result<TargetPods, PodsError> {
+        let parsed = selector::parse(selector).map_err(|error| PodsError::BadSelector {
+            selector: selector.to_owned(),
+            error,
+        })?;
+        Ok(TargetPods {
+            watch: self.watch(namespace),
+            target: uid.to_owned(),
+            text: selector.to_owned(),
+            selector: parsed,
+            owners: HashMap::new(),
+        })
+    }
+
+    /// The pods that a target owns, of so many that it should have.
+    pub(crate) async fn owned(&self, target: &mut TargetPods, replicas: Replicas) -> Result<Vec<Pod>, PodsError> {
+        let found = target.watch.find(&target.selector).await?;
+        let controllers: HashMap<&str, &Controller> = found
+            .iter()
+            .filter_map(|kept| kept.controller.as_ref())
+            .map(|controller| (controller.uid.as_str(), controller))
+            .collect();
+        target
+            .owners
+            .retain(|known, _| controllers.contains_key(known.as_str()));
+        let own = found.iter().filter(|kept| target.owns(kept)).count();
+        // One that has all its pods waits for nobody that it may adopt.
+        let misses = u32::try_from(own).is_ok_and(|own| own < replicas.get());
+        for controller in controllers.into_values() {
+            if !target.knows(controller, misses, self.clock.boot()) {
+                let ownership = self.ownership(target, controller).await?;
+                target.owners.insert(controller.uid.clone(), ownership);
+            }
+        }
+        match found.iter().min_by(|one, other| one.pod.name.cmp(&other.pod.name)) {
+            Some(first) if !found.iter().any(|kept| target.owns(kept)) => Err(PodsError::NoneOwned {
+                found: found.len(),
+                example: first.whose(),
+            }),
+            Some(_) | None => {
+                let own = found.into_iter().filter(|kept| target.owns(kept));
+                Ok(own.map(|kept| kept.pod).collect())
+            }
+        }
+    }
+
+    /// The watch of a namespace: that of the targets which have one already, or a new one.
+    fn watch(&self, namespace: &str) -> Arc<PodWatch> {
+        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(watch) = watches.get(namespace).and_then(Weak::upgrade) {
+            return watch;
+        }
+        watches.retain(|_, watch| watch.strong_count() > 0);
+        let watch = Arc::new(PodWatch::begin(&self.client, namespace, self.end.child_token()));
+        watches.insert(namespace.to_owned(), Arc::downgrade(&watch));
+        watch
+    }
+
+    /// Whether the chain of controllers ends at the target.
+    async fn ownership(&self, target: &TargetPods, controller: &Controller) -> Result<Ownership, PodsError> {
+        let asked = self.clock.boot();
+        let mut controller = controller.clone();
+        for _ in 0..LONGEST_CHAIN {
+            if controller.uid == target.target {
+                return Ok(Ownership::Own);
+            }
+            match target.watch.above(&controller, (&self.client, &self.gate)).await? {
+                Some(above) => controller = above,
+                None => break,
+            }
+        }
+        Ok(Ownership::Strange { asked })
+    }
+}
+
+/// Whether a controller of pods is the target's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ownership {
     Own,
     Strange { asked: BootTime },
 }
 
-/// See the module.
+/// The pods of one target. The watch behind them ends with the last of its namespace.
 #[derive(Debug)]
-pub(crate) struct PodWatch {
-    selector: String,
-    namespace: String,
-    pods: Arc<Mirror<Kept>>,
-    /// Whose the controllers of pods are, for the target of this UID.
-    owners: HashMap<String, Ownership>,
+pub(crate) struct TargetPods {
+    watch: Arc<PodWatch>,
+    /// The UID of the target.
     target: String,
-    _stop: DropGuard,
+    text: String,
+    selector: Selector,
+    /// Whose the controllers of pods are, by UID.
+    owners: HashMap<String, Ownership>,
 }
 
-impl PodWatch {
-    /// Starts to watch the pods that a selector finds.
-    pub(crate) fn start(context: &Context, namespace: &str, selector: &str) -> Self {
-        let pods = Arc::new(Mirror::new(Kept::of));
-        let api = dynamic(&context.client, &resource(), Some(namespace));
-        let (watched, stop) = (pods.clone(), CancellationToken::new());
-        let (config, stopped) = (watcher::Config::default().labels(selector), stop.clone());
-        tokio::spawn(async move {
-            stopped.run_until_cancelled(watched.follow("pods", api, config)).await;
-        });
-        Self {
-            selector: selector.to_owned(),
-            namespace: namespace.to_owned(),
-            pods,
-            owners: HashMap::new(),
-            target: String::new(),
-            _stop: stop.drop_guard(),
-        }
+impl TargetPods {
+    /// Whether they are those of the target with this UID and this selector. Another target of the same name may have
+    /// adopted what the old one left behind.
+    pub(crate) fn are_of(&self, uid: &str, selector: &str) -> bool {
+        self.target == uid && self.text == selector
     }
 
-    /// Whether it watches what this selector finds.
-    pub(crate) fn is_of(&self, selector: &str) -> bool {
-        self.selector == selector
+    fn owns(&self, kept: &Kept) -> bool {
+        let controller = kept.controller.as_ref();
+        controller.is_some_and(|controller| self.owners.get(&controller.uid) == Some(&Ownership::Own))
     }
 
-    /// The pods that the target with this UID owns.
-    pub(crate) async fn owned_by(&mut self, uid: &str, context: &Context) -> Result<Vec<Pod>, PodsError> {
-        match self.pods.settled(FIRST_LIST).await {
-            Listing::Done => {}
-            Listing::Pending => return Err(PodsError::NotListed),
-            Listing::Forbidden => return Err(PodsError::Forbidden(MissingRight::to_read(&resource()))),
-        }
-        if self.target != uid {
-            // Another object of the same name, which may have adopted what the old one left behind.
-            self.owners.clear();
-            uid.clone_into(&mut self.target);
-        }
-        let found = self.pods.all(&self.namespace);
-        let controllers: HashMap<String, Controller> = found
-            .iter()
-            .filter_map(|kept| kept.controller.clone())
-            .map(|controller| (controller.uid.clone(), controller))
-            .collect();
-        self.owners.retain(|known, _| controllers.contains_key(known));
-        for controller in controllers.into_values() {
-            self.find_out(controller, context).await?;
-        }
-        let is_own = |kept: &Kept| {
-            let controller = kept.controller.as_ref();
-            controller.is_some_and(|controller| self.owners.get(&controller.uid) == Some(&Ownership::Own))
-        };
-        Ok(found.into_iter().filter(is_own).map(|kept| kept.pod).collect())
-    }
-
-    /// Finds out whose a controller is: once if it is the target's, now and then if it is not.
-    async fn find_out(&mut self, controller: Controller, context: &Context) -> Result<(), PodsError> {
-        let now = context.clock.boot();
+    /// Whether it need not be asked whose a controller is: it is the target's, or it was a stranger's lately, or it was one
+    /// and nothing `misses` it.
+    fn knows(&self, controller: &Controller, misses: bool, now: BootTime) -> bool {
         match self.owners.get(&controller.uid) {
-            Some(Ownership::Own) => return Ok(()),
-            Some(Ownership::Strange { asked }) if now < asked.plus(STRANGER_FOR) => return Ok(()),
-            Some(Ownership::Strange { .. }) | None => {}
+            Some(Ownership::Own) => true,
+            Some(Ownership::Strange { asked }) => !misses || now < asked.plus(STRANGER_FOR),
+            None => false,
         }
-        let uid = controller.uid.clone();
-        let ownership = if self.is_own(controller, context).await? {
-            Ownership::Own
-        } else {
-            Ownership::Strange { asked: now }
-        };
-        self.owners.insert(uid, ownership);
-        Ok(())
-    }
-
-    /// Whether the chain of controllers ends at the target.
-    async fn is_own(&self, mut controller: Controller, context: &Context) -> Result<bool, PodsError> {
-        for _ in 0..LONGEST_CHAIN {
-            if controller.uid == self.target {
-                return Ok(true);
-            }
-            match self.above(&controller, context).await? {
-                Some(above) => controller = above,
-                None => return Ok(false),
-            }
-        }
-        Ok(false)
-    }
-
-    /// Who controls a controller.
-    async fn above(&self, controller: &Controller, context: &Context) -> Result<Option<Controller>, PodsError> {
-        let Some(resource) = controller.resource() else {
-            return Ok(None);
-        };
-        let api = dynamic(&context.client, &resource, Some(&self.namespace));
-        let asked = api.get_metadata_opt(&controller.name);
-        let found = context.gate.read("read the owner of a pod", asked).await?;
-        // One of the same name may have taken its place.
-        let metadata = found
-            .map(|found| found.metadata)
-            .filter(|metadata| metadata.uid.as_deref() == Some(controller.uid.as_str()));
-        Ok(metadata.and_then(|metadata| Controller::of(&metadata)))
     }
 }
 
-fn resource() -> ApiResource {
-    ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Pod"))
-}
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use kube::{Client, discovery};
 use tokio_util::sync::CancellationToken;
 
 use crate::gate::Gate;
-use crate::mirror::{Listing, Mirror};
+use crate::mirror::{Listing, Mirror, Trouble};
 use crate::resources::dynamic;
 use crate::snapshot::Snapshot;
 use crate::target::MissingRight;
@@ -123,8 +123,10 @@ pub(crate) enum Rivalry {
     None,
     /// Somebody has.
     Rival(Rival),
-    /// It is not known yet.
-    Unknown,
+    /// It is not known yet: the first list of this kind has not come, and why, if that is known.
+    Pending(String, Option<Trouble>),
+    /// It is not known any more: the watch of this kind keeps failing.
+    Stale(String, Trouble),
     /// It may not be known: the operator has no right to list and watch them.
     Forbidden(MissingRight),
 }
@@ -172,15 +174,20 @@ impl Rivals {
             let look_again = match discovered.await {
                 Ok((resource, _)) => {
                     let api = dynamic(client, &resource, namespace);
-                    let config = watcher::Config::default();
-                    return self.scaled_objects.follow("scaledobjects", api, config).await;
+                    let (watched, config) = (&self.scaled_objects, watcher::Config::default());
+                    watched.follow_while_served("scaledobjects", api, config).await;
+                    ASK_AGAIN
                 }
+                // Not there, or not there any more.
                 Err(error) if error.is_unknown_kind() => {
-                    self.scaled_objects.complete();
+                    self.scaled_objects.clear();
                     LOOK_FOR_KEDA
                 }
                 // Nothing is decided before it is known.
-                Err(_) => ASK_AGAIN,
+                Err(error) => {
+                    self.scaled_objects.note(error.to_string());
+                    ASK_AGAIN
+                }
             };
             tokio::time::sleep(look_again).await;
         }
@@ -211,7 +218,8 @@ impl Rivals {
         ];
         for (listing, kind) in settled {
             match listing {
-                Listing::Pending => return Rivalry::Unknown,
+                Listing::Pending(trouble) => return Rivalry::Pending(kind.kind, trouble),
+                Listing::Stale(trouble) => return Rivalry::Stale(kind.kind, trouble),
                 Listing::Forbidden => {
                     return Rivalry::Forbidden(MissingRight::to_read(&ApiResource::from_gvk(&kind)));
                 }
@@ -248,64 +256,4 @@ fn scaled_object() -> GroupVersionKind {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn spec(reference: &serde_json::Value) -> DynamicObject {
-        let resource = ApiResource::from_gvk(&scaled_object());
-        DynamicObject::new("x", &resource).data(json!({"spec": {"scaleTargetRef": reference}}))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn r22_nobody_acts_before_all_rivals_are_known() {
-        let rivals = Rivals {
-            horizontal_pod_autoscalers: Mirror::new(TargetKey::in_spec),
-            scaled_objects: Mirror::new(TargetKey::in_spec),
-            ours: Mirror::new(|_| None),
-        };
-        let me = Contender {
-            target: TargetKey::new("apps/v1", "Deployment", "web"),
-            created: Timestamp::UNIX_EPOCH,
-            uid: "u-1".to_owned(),
-        };
-        let completions: [&dyn Fn(); 3] = [
-            &|| rivals.complete(),
-            &|| rivals.horizontal_pod_autoscalers.complete(),
-            &|| rivals.scaled_objects.complete(),
-        ];
-        for complete in completions {
-            assert!(matches!(rivals.of("ns", &me).await, Rivalry::Unknown));
-            complete();
-        }
-        assert!(matches!(rivals.of("ns", &me).await, Rivalry::None));
-    }
-
-    #[test]
-    fn r22_a_target_is_the_same_in_every_version() {
-        let ours = TargetKey::new("apps/v1", "Deployment", "web");
-        let theirs = TargetKey::in_spec(&spec(
-            &json!({"apiVersion": "apps/v1beta2", "kind": "Deployment", "name": "web"}),
-        ));
-        assert_eq!(theirs, Some(ours));
-    }
-
-    #[test]
-    fn r22_keda_means_a_deployment_when_it_names_no_kind() {
-        let ours = TargetKey::new("apps/v1", "Deployment", "web");
-        assert_eq!(TargetKey::in_spec(&spec(&json!({"name": "web"}))), Some(ours));
-    }
-
-    #[test]
-    fn r22_the_older_one_wins_and_then_the_smaller_uid() {
-        let contender = |second, uid: &str| Contender {
-            target: TargetKey::new("apps/v1", "Deployment", "web"),
-            created: Timestamp::from_second(second).unwrap(),
-            uid: uid.to_owned(),
-        };
-        assert!(contender(1, "b").beats(&contender(2, "a")));
-        assert!(contender(1, "a").beats(&contender(1, "b")));
-        assert!(!contender(1, "a").beats(&contender(1, "a")));
-    }
-}
+mod tests;

@@ -15,7 +15,7 @@ use crate::args::MaxMode;
 use crate::attempt::Attempt;
 use crate::clock::{Clock, Correction};
 use crate::definition::Refused;
-use crate::pods::PodWatch;
+use crate::pods::TargetPods;
 use crate::prepared::{EffectiveMode, Prepared};
 use crate::snapshot::Snapshot;
 use crate::written::Written;
@@ -46,7 +46,7 @@ pub(crate) struct Subject {
     /// When the present rollout of the target was first seen.
     pub rollout_since: Option<Timestamp>,
     /// The pods of the target, while a metric is about each of them.
-    pub pods: Option<PodWatch>,
+    pub pods: Option<TargetPods>,
     /// Evaluations in a row that panicked.
     pub panics: u32,
     min_interval: Duration,

@@ -9,6 +9,7 @@ use crate::context::{Context, Settings};
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::leader::Term;
+use crate::pods::Pods;
 use crate::progress::Progress;
 use crate::rivals::Rivals;
 use crate::run::{Process, Stopped};
@@ -41,11 +42,13 @@ fn context(process: Process, watches: &CancellationToken) -> Context {
     let namespace = args.namespace.clone();
     let rivals = Rivals::watch(&client, &gate, namespace.as_deref(), watches);
     let targets = Targets::new(client.clone(), gate.clone(), clock.clone(), namespace, watches.clone());
+    let pods = Pods::new(client.clone(), gate.clone(), clock.clone(), watches.clone());
     let events = Events::new(client.clone(), &gate, clock.clone(), instance(&args));
     Context {
         settings: Arc::new(settings(&args)),
         prometheus,
         targets: Arc::new(targets),
+        pods: Arc::new(pods),
         rivals,
         events: Arc::new(events),
         metrics: Arc::new(metrics),

@@ -56,52 +56,60 @@ impl AuditLog {
     }
 
     /// All requests since `mark`, in the order of their answers. A line that is being written is left for the next time.
+    ///
+    /// A watch (and any other long request) is noted twice: when it begins and when it ends. Only the beginning counts.
     pub fn since(&self, mark: Mark) -> io::Result<Vec<Request>> {
+        let counts = |verb: &str, stage: &str| match stage {
+            "ResponseStarted" => true,
+            "ResponseComplete" | "Panic" => verb != "watch",
+            _ => false,
+        };
+        self.select(mark, counts)
+    }
+
+    /// The watches that have ended since `mark`, whenever they began.
+    pub fn watches_ended_since(&self, mark: Mark) -> io::Result<Vec<Request>> {
+        self.select(mark, |verb, stage| verb == "watch" && stage == "ResponseComplete")
+    }
+
+    /// The requests of those lines since `mark` whose verb and stage count.
+    fn select(&self, mark: Mark, counts: impl Fn(&str, &str) -> bool) -> io::Result<Vec<Request>> {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(mark.0))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let complete = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        let text = String::from_utf8_lossy(&bytes[..complete]);
-        Ok(text
+        Ok(String::from_utf8_lossy(&bytes[..complete])
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok())
-            .filter_map(|event| request(&event))
+            .filter(|event| counts(&text(event, "/verb"), &text(event, "/stage")))
+            .map(|event| request(&event))
             .collect())
     }
 }
 
-/// A watch (and any other long request) is noted twice: when it begins and when it ends. Only the beginning counts.
-fn request(event: &Value) -> Option<Request> {
-    let text = |pointer: &str| {
-        event
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let verb = text("/verb");
-    let counts = match text("/stage").as_str() {
-        "ResponseStarted" => true,
-        "ResponseComplete" | "Panic" => verb != "watch",
-        _ => false,
-    };
+fn request(event: &Value) -> Request {
     let code = event
         .pointer("/responseStatus/code")
         .and_then(Value::as_u64)
         .and_then(|code| u16::try_from(code).ok());
-    counts.then(|| Request {
-        user: text("/user/username"),
-        verb,
-        group: text("/objectRef/apiGroup"),
-        resource: text("/objectRef/resource"),
-        subresource: text("/objectRef/subresource"),
-        namespace: text("/objectRef/namespace"),
-        name: text("/objectRef/name"),
+    Request {
+        user: text(event, "/user/username"),
+        verb: text(event, "/verb"),
+        group: text(event, "/objectRef/apiGroup"),
+        resource: text(event, "/objectRef/resource"),
+        subresource: text(event, "/objectRef/subresource"),
+        namespace: text(event, "/objectRef/namespace"),
+        name: text(event, "/objectRef/name"),
         code: code.unwrap_or_default(),
-        user_agent: text("/userAgent"),
-        uri: text("/requestURI"),
-    })
+        user_agent: text(event, "/userAgent"),
+        uri: text(event, "/requestURI"),
+    }
+}
+
+fn text(event: &Value, pointer: &str) -> String {
+    let text = event.pointer(pointer).and_then(Value::as_str);
+    text.unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ reasons! {
 
     /// The operator has just begun and does not know the target, or who else scales it, yet.
     WAITING_FOR_CACHE = "WaitingForCache", &[(Ready, Unknown), (ScalingActive, Unknown), (AbleToScale, Unknown)],
-        "Wait. If it stays, the operator's log says which watch fails.";
+        "Wait. If it stays, the message says which watch fails, and why.";
 
     // A person wants it so.
 
@@ -160,6 +160,8 @@ reasons! {
         "Take replicas out of what the other writer applies, such as the manifests of a GitOps tool.";
     /// The operator may not read or write what it needs; the message says which right is missing.
     FORBIDDEN = "Forbidden", CANNOT_ACT, "Apply the role shown in the message.";
+    /// The watch of HorizontalPodAutoscalers or ScaledObjects has been failing for a minute or more, so another autoscaler may have taken the target unseen; nothing is written until it works.
+    RIVALS_UNKNOWN = "RivalsUnknown", CANNOT_ACT, "The message says which watch fails, and why: mend that. For ScaledObjects look at KEDA's definitions.";
     /// The target's replicas could not be read.
     FAILED_GET_SCALE = "FailedGetScale", CANNOT_ACT, "See the message; it is tried again at the next evaluation.";
     /// The target's replicas could not be written.
@@ -171,7 +173,7 @@ reasons! {
     // No metric can be read. The first one's reason stands in the condition, the others in currentMetrics.
 
     /// A metric is about each pod, and which pods are the target's is not known.
-    PODS_UNKNOWN = "PodsUnknown", CANNOT_DECIDE, "See the message: a right is missing, or the first list is still to come.";
+    PODS_UNKNOWN = "PodsUnknown", CANNOT_DECIDE, "See the message: a right is missing, the pods cannot be listed or watched, the selector of a custom resource cannot be read, or none of the pods that it finds is owned by the target.";
     /// The operator has no Prometheus to ask.
     SOURCE_NOT_CONFIGURED = "SourceNotConfigured", CANNOT_DECIDE, "Start the operator with --prometheus-url.";
     /// Prometheus cannot be connected to.

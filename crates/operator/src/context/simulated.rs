@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::events::Events;
 use crate::gate::{Fence, Gate};
 use crate::metrics::Metrics;
+use crate::pods::Pods;
 use crate::rivals::Rivals;
 use crate::snapshot::Snapshot;
 use crate::subject::Subject;
@@ -53,6 +54,7 @@ impl Server {
         let watches = CancellationToken::new();
         watches.cancel();
         let targets = Targets::new(client.clone(), gate.clone(), clock.clone(), None, watches.clone());
+        let pods = Pods::new(client.clone(), gate.clone(), clock.clone(), watches.clone());
         Context {
             settings: Arc::new(Settings {
                 min_interval: Duration::from_secs(5),
@@ -62,6 +64,7 @@ impl Server {
             }),
             prometheus: None,
             targets: Arc::new(targets),
+            pods: Arc::new(pods),
             rivals: Rivals::watch(&client, &gate, None, &watches),
             metrics: Arc::new(Metrics::new(&clock).0),
             events: Arc::new(Events::new(client.clone(), &gate, clock.clone(), "test".to_owned())),

@@ -6,10 +6,7 @@ use std::time::Duration;
 
 use autoscaler_core::explain;
 use jiff::SignedDuration;
-use kube::runtime::watcher;
 use tokio::time::Instant;
-
-use crate::gate::{answer, said};
 
 /// Without an error for so long a watch works: the longest pause, with time for an attempt that hangs.
 const QUIET: Duration = Duration::from_secs(90);
@@ -27,10 +24,10 @@ pub(crate) struct Trouble {
 
 impl Trouble {
     /// One more error, after those before.
-    pub(super) fn after(before: Option<&Self>, error: &watcher::Error, now: Instant) -> Self {
+    pub(super) fn after(before: Option<&Self>, words: String, now: Instant) -> Self {
         let before = before.filter(|before| !before.is_over(now));
         Self {
-            words: words(error),
+            words,
             since: before.map_or(now, |before| before.since),
             last: now,
         }
@@ -53,15 +50,5 @@ impl fmt::Display for Trouble {
         let lasts = SignedDuration::try_from(self.last.duration_since(self.since)).unwrap_or_default();
         let (words, lasts) = (&self.words, explain::span(lasts));
         write!(formatter, "it has been failing for {lasts}: {words}")
-    }
-}
-
-fn words(error: &watcher::Error) -> String {
-    match error {
-        watcher::Error::InitialListFailed(error)
-        | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => answer(error),
-        watcher::Error::WatchError(status) => said(status),
-        watcher::Error::NoResourceVersion => error.to_string(),
     }
 }

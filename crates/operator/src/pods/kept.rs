@@ -1,16 +1,20 @@
 //! The few facts that are kept of a pod. Pure.
 
+use std::collections::BTreeMap;
+
 use autoscaler_core::per_pod::{Pod, PodPhase, PodReady};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::Value;
 
-/// A pod, and who controls it.
+/// A pod, what finds it, and who controls it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kept {
     /// For the core.
     pub(super) pod: Pod,
+    /// For selectors.
+    pub(super) labels: BTreeMap<String, String>,
     /// Its owner with `controller: true`.
     pub(super) controller: Option<Controller>,
 }
@@ -45,8 +49,18 @@ impl Kept {
                 ready: ready(&object.data),
                 request: None,
             },
+            labels: object.metadata.labels.clone().unwrap_or_default(),
             controller: Controller::of(&object.metadata),
         })
+    }
+
+    /// Whose it is, in words.
+    pub(super) fn whose(&self) -> String {
+        let name = &self.pod.name;
+        match &self.controller {
+            Some(Controller { kind, name: above, .. }) => format!("{name} is controlled by {kind} {above}"),
+            None => format!("{name} is controlled by nobody"),
+        }
     }
 }
 
@@ -109,12 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn of_a_pod_its_phase_its_start_its_readiness_and_its_controller_are_kept() {
+    fn of_a_pod_its_phase_its_start_its_readiness_its_labels_and_its_controller_are_kept() {
         let found = kept(json!({
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {
                 "name": "web-7d9c-x",
+                "labels": {"app": "web"},
                 "deletionTimestamp": "2026-11-22T12:05:00Z",
                 "ownerReferences": [
                     {"apiVersion": "v1", "kind": "Node", "name": "a", "uid": "n"},
@@ -145,6 +160,8 @@ mod tests {
                 request: None,
             }
         );
+        assert_eq!(found.labels, BTreeMap::from([("app".to_owned(), "web".to_owned())]));
+        assert_eq!(found.whose(), "web-7d9c-x is controlled by ReplicaSet web-7d9c");
         let controller = found.controller.unwrap();
         assert_eq!((controller.uid.as_str(), controller.name.as_str()), ("r", "web-7d9c"));
         assert_eq!(controller.resource().unwrap().plural, "replicasets");

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::context::Context;
-use crate::pods::{PodWatch, PodsError};
+use crate::pods::PodsError;
 use crate::prepared::{EffectiveMode, Prepared, PreparedMetric};
 use crate::subject::Subject;
 use crate::target::{TargetError, TargetView, deadline_of};
@@ -70,16 +70,23 @@ pub(crate) async fn observe(context: &Context, subject: &mut Subject) -> Observe
     let now = subject.now(&context.clock);
     match seen(context, subject, now).await {
         Ok(seen) => Observed::Seen(Box::new(seen)),
-        Err(Obstacle {
-            reason,
-            message,
-            target,
-        }) => Observed::Blocked(Box::new(Blocked {
-            reason,
-            message,
-            target: target.map(|target| *target),
-            now,
-        })),
+        Err(obstacle) => {
+            if !obstacle.is_passing() {
+                // Nothing asks about them any more.
+                subject.pods = None;
+            }
+            let Obstacle {
+                reason,
+                message,
+                target,
+            } = obstacle;
+            Observed::Blocked(Box::new(Blocked {
+                reason,
+                message,
+                target: target.map(|target| *target),
+                now,
+            }))
+        }
     }
 }
 
@@ -98,6 +105,16 @@ impl Obstacle {
             message,
             target: None,
         }
+    }
+
+    /// Whether it may be over at the next evaluation, without anybody doing anything.
+    fn is_passing(&self) -> bool {
+        [
+            reason::WAITING_FOR_CACHE,
+            reason::FAILED_GET_SCALE,
+            reason::RIVALS_UNKNOWN,
+        ]
+        .contains(&self.reason)
     }
 
     fn to(self, target: &TargetView) -> Self {
@@ -213,7 +230,7 @@ fn paused(context: &Context) -> String {
     }
 }
 
-/// The target's own pods, watched from the first evaluation that needs them to the first that does not.
+/// The target's own pods, looked after from the first evaluation that needs them to the first that does not.
 async fn pods(
     context: &Context,
     subject: &mut Subject,
@@ -224,15 +241,24 @@ async fn pods(
         subject.pods = None;
         return Ok(None);
     }
-    let selector = target.selector.as_deref().ok_or(PodsError::NoSelector)?;
-    let watch = match subject.pods.take() {
-        Some(watch) if watch.is_of(selector) => subject.pods.insert(watch),
-        Some(_) | None => {
-            let watch = PodWatch::start(context, &subject.snapshot.namespace, selector);
-            subject.pods.insert(watch)
+    let Some(selector) = &target.selector else {
+        subject.pods = None;
+        return Err(PodsError::NoSelector);
+    };
+    let pods = match subject.pods.take() {
+        Some(pods) if pods.are_of(&target.uid, selector) => pods,
+        // They hold the watch until there are others.
+        before => {
+            let pods = context
+                .pods
+                .of_target(&subject.snapshot.namespace, &target.uid, selector)?;
+            drop(before);
+            pods
         }
     };
-    watch.owned_by(&target.uid, context).await.map(Some)
+    let pods = subject.pods.insert(pods);
+    let replicas = target.replicas.unwrap_or(Replicas::ZERO);
+    context.pods.owned(pods, replicas).await.map(Some)
 }
 
 /// Whose series a metric of every pod is read from.

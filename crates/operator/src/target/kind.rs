@@ -125,10 +125,11 @@ impl Kind {
     /// Waits for the first list of views.
     pub(super) async fn usable(&self) -> Result<(), TargetError> {
         match self.views.settled(FIRST_LIST).await {
-            Listing::Done => Ok(()),
-            Listing::Pending => Err(TargetError::NotSynced {
+            // What is stale is asked for.
+            Listing::Done | Listing::Stale(_) => Ok(()),
+            Listing::Pending(trouble) => Err(TargetError::NotSynced {
                 kind: self.resource.kind.clone(),
-                trouble: self.views.trouble(),
+                trouble,
             }),
             Listing::Forbidden => Err(TargetError::Forbidden(MissingRight::new("list", &self.resource, ""))),
         }

@@ -41,9 +41,19 @@ fn no_rival(rivalry: Rivalry, ScaleTargetRef { kind, name, .. }: &ScaleTargetRef
                 rival.describe()
             ),
         ),
-        Rivalry::Unknown => (
+        Rivalry::Pending(rivals, trouble) => (
             reason::WAITING_FOR_CACHE,
-            "waiting to learn whether another autoscaler scales the target".to_owned(),
+            format!(
+                "waiting for the first list of {rivals}, to learn whether another autoscaler scales {kind} {name}{}",
+                trouble.map_or(String::new(), |trouble| format!("; {trouble}"))
+            ),
+        ),
+        Rivalry::Stale(rivals, trouble) => (
+            reason::RIVALS_UNKNOWN,
+            format!(
+                "it is not known any more whether another autoscaler scales {kind} {name}: the watch of {rivals} is \
+                 broken; {trouble}"
+            ),
         ),
         Rivalry::Forbidden(right) => (
             reason::FORBIDDEN,

@@ -89,6 +89,7 @@ async fn send(context: &Context, subject: &mut Subject, next: &MetricAutoscalerS
             if error.is_not_found() && is_gone(&context.client, &context.gate, &subject.snapshot).await {
                 // Nothing is owed to what does not exist.
                 subject.gone = true;
+                subject.pods = None;
             } else {
                 fail(context, subject, next, &error);
             }

@@ -1,98 +1,43 @@
 //! A kind whose watch breaks, on a server that goes on answering everything else.
 
-use std::sync::{Arc, Mutex};
-
 use autoscaler_api::ScaleTargetRef;
 use autoscaler_core::Replicas;
-use axum::body::{Body, Bytes};
-use http::{Request, Response};
-use serde_json::{Value, json};
-use tower::{BoxError, service_fn};
+use serde_json::json;
 
 use super::*;
-use crate::clock::Clock;
-use crate::gate::Fence;
+use crate::scripted_server::{ScriptedServer, Watch};
 use crate::target::{TargetView, Targets};
 
-/// What the server answers to lists and to watches: 200, or an error.
-#[derive(Debug, Clone)]
-struct Server(Arc<Mutex<State>>);
+const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
+const WEB: &str = "/apis/apps/v1/namespaces/default/deployments/web";
 
-#[derive(Debug)]
-struct State {
-    list: u16,
-    watch: u16,
-    replicas: u32,
-    reads: usize,
+/// A server with one Deployment, and a watch of its kind that fares as said.
+fn server(watch: Watch) -> ScriptedServer {
+    let server = ScriptedServer::default();
+    server.serve_kinds("apps/v1", &[("deployments", "Deployment")]);
+    server.let_watch(DEPLOYMENTS, watch);
+    scale(&server, 2);
+    server
 }
 
-impl Server {
-    fn new(list: u16, watch: u16) -> Self {
-        let (replicas, reads) = (2, 0);
-        Self(Arc::new(Mutex::new(State {
-            list,
-            watch,
-            replicas,
-            reads,
-        })))
-    }
-
-    fn edit<T>(&self, edit: impl FnOnce(&mut State) -> T) -> T {
-        edit(&mut self.0.lock().unwrap())
-    }
-
-    fn targets(&self) -> Targets {
-        let server = self.clone();
-        let service = service_fn(move |request: Request<kube::client::Body>| {
-            std::future::ready(Ok::<_, BoxError>(server.answer(request.uri())))
-        });
-        let clock = Clock::simulated(0);
-        let gate = Gate::new(Duration::from_secs(5), Fence::closed(clock.clone()));
-        let client = Client::new(service, "default");
-        Targets::new(client, gate, clock, None, CancellationToken::new())
-    }
-
-    fn answer(&self, uri: &http::Uri) -> Response<Body> {
-        let is_watch = uri.query().is_some_and(|query| query.contains("watch=true"));
-        let mut state = self.0.lock().unwrap();
-        let deployment = json!({
-            "apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": "web", "namespace": "default", "uid": "u-1", "resourceVersion": "7"},
-            "spec": {"replicas": state.replicas},
-        });
-        match uri.path() {
-            "/apis/apps/v1" => respond(200, &kinds()),
-            "/apis/apps/v1/deployments" if is_watch && state.watch == 200 => {
-                Response::new(Body::from_stream(futures::stream::pending::<Result<Bytes, BoxError>>()))
-            }
-            "/apis/apps/v1/deployments" if is_watch => respond(state.watch, &Value::Null),
-            "/apis/apps/v1/deployments" => respond(
-                state.list,
-                &json!({"metadata": {"resourceVersion": "7"}, "items": [deployment]}),
-            ),
-            "/apis/apps/v1/namespaces/default/deployments/web" => {
-                state.reads += 1;
-                respond(200, &deployment)
-            }
-            other => panic!("{other} is not expected"),
-        }
-    }
+fn scale(server: &ScriptedServer, replicas: u32) {
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "default", "uid": "u-1", "resourceVersion": "7"},
+        "spec": {"replicas": replicas},
+    });
+    server.serve_list(DEPLOYMENTS, std::slice::from_ref(&deployment));
+    server.serve(WEB, deployment);
 }
 
-fn kinds() -> Value {
-    let of = |name: &str, kind: &str| json!({"name": name, "singularName": "", "namespaced": true, "kind": kind, "verbs": []});
-    json!({
-        "kind": "APIResourceList", "groupVersion": "apps/v1",
-        "resources": [of("deployments", "Deployment"), of("deployments/scale", "Scale")],
-    })
+fn targets(server: &ScriptedServer) -> Targets {
+    let (clock, gate) = ScriptedServer::clock_and_gate();
+    Targets::new(server.client(), gate, clock, None, CancellationToken::new())
 }
 
-fn respond(status: u16, body: &Value) -> Response<Body> {
-    let refusal =
-        json!({"kind": "Status", "status": "Failure", "message": "etcd is away", "reason": "x", "code": status});
-    let body = if status == 200 { body } else { &refusal };
-    let response = Response::builder().status(status);
-    response.body(Body::from(body.to_string())).unwrap()
+/// How often the one Deployment has been read.
+fn reads(server: &ScriptedServer) -> usize {
+    server.asked(&format!("get {WEB}"))
 }
 
 async fn seen(targets: &Targets) -> Result<TargetView, TargetError> {
@@ -111,28 +56,29 @@ async fn pass(seconds: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn a_target_is_asked_for_while_the_watch_of_its_kind_keeps_failing() {
-    let server = Server::new(200, 500);
-    let targets = server.targets();
+    let server = server(Watch::Refused(500));
+    let targets = targets(&server);
     assert_eq!(replicas(&targets).await, Some(Replicas::new(2)));
     // Somebody scales it, and no watch says so.
-    server.edit(|state| state.replicas = 5);
+    scale(&server, 5);
     pass(30).await;
     assert_eq!(replicas(&targets).await, Some(Replicas::new(2)));
-    assert_eq!(server.edit(|state| state.reads), 0);
+    assert_eq!(reads(&server), 0);
     pass(90).await;
     assert_eq!(replicas(&targets).await, Some(Replicas::new(5)));
     // A watch that works says nothing while nothing changes, and nothing is asked for any more.
-    server.edit(|state| state.watch = 200);
+    server.let_watch(DEPLOYMENTS, Watch::Silent);
     pass(130).await;
-    let before = server.edit(|state| state.reads);
+    let before = reads(&server);
     seen(&targets).await.unwrap();
-    assert_eq!(server.edit(|state| state.reads), before);
+    assert_eq!(reads(&server), before);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_keeps_the_first_list_away_is_told() {
-    let server = Server::new(500, 200);
-    let targets = server.targets();
+    let server = server(Watch::Silent);
+    server.refuse(DEPLOYMENTS, 500);
+    let targets = targets(&server);
     pass(1).await;
     let error = seen(&targets).await.unwrap_err().to_string();
     assert!(
@@ -140,20 +86,33 @@ async fn what_keeps_the_first_list_away_is_told() {
         "{error}"
     );
     assert!(error.ends_with(" s: HTTP 500: etcd is away"), "{error}");
-    server.edit(|state| state.list = 200);
+    scale(&server, 2);
     pass(40).await;
     assert_eq!(replicas(&targets).await, Some(Replicas::new(2)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_is_refused_for_a_while_is_relied_on_again_once_it_is_not() {
-    let server = Server::new(200, 403);
-    let targets = server.targets();
+    let server = server(Watch::Refused(403));
+    let targets = targets(&server);
     let _ = seen(&targets).await;
     pass(40).await;
     let refused = seen(&targets).await.unwrap_err();
     assert!(matches!(refused, TargetError::Forbidden(_)), "{refused}");
-    server.edit(|state| state.watch = 200);
+    server.let_watch(DEPLOYMENTS, Watch::Silent);
     pass(130).await;
     assert_eq!(replicas(&targets).await, Some(Replicas::new(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_cut_now_and_then_but_can_be_begun_again_is_relied_on() {
+    let server = server(Watch::Cut(Duration::from_secs(45)));
+    let targets = targets(&server);
+    for _ in 0..10 {
+        assert_eq!(replicas(&targets).await, Some(Replicas::new(2)));
+        pass(60).await;
+    }
+    assert_eq!(reads(&server), 0);
+    let watches = server.asked(&format!("watch {DEPLOYMENTS}"));
+    assert!(watches > 5, "it was cut {watches} times");
 }
