@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::decision::{Asked, LimitCause, Rescale};
 use crate::history::Contention;
-use crate::{Decision, Direction, Limit};
+use crate::{Decision, Direction, Limit, Replicas};
 
 pub use limits::limit;
 pub use metrics::{blocking, metric, metrics, reading, target, targets};
@@ -102,8 +102,8 @@ fn corrected(Rescale { from, to }: Rescale) -> String {
     }
 }
 
-/// Why a change is made: what asks for it, and what cut it short.
-pub fn why(decision: &Decision) -> String {
+/// Why a change to this count is made: what asks for it, what cut it short, and that another count was written.
+pub fn why(decision: &Decision, stored: Replicas) -> String {
     let mut text = reason(decision).unwrap_or_default();
     let cut = decision
         .limits()
@@ -111,22 +111,34 @@ pub fn why(decision: &Decision) -> String {
     if let Some(limit) = cut {
         put(&mut text, format_args!("; {}", self::limit(limit)));
     }
+    text.push_str(&altered(decision, stored));
     text
 }
 
-/// A change of ours, as a line of the list of decisions.
-pub fn change(decision: &Decision) -> String {
-    change_line(decision, "")
+/// A change of ours to the count that was stored, as a line of the list of decisions.
+pub fn change(decision: &Decision, stored: Replicas) -> String {
+    change_line(decision, stored, "")
 }
 
 /// A change that a dry run does not make, likewise.
 pub fn change_of_dry_run(decision: &Decision) -> String {
-    change_line(decision, " (dry run)")
+    change_line(decision, decision.desired, " (dry run)")
 }
 
-fn change_line(decision: &Decision, how: &str) -> String {
-    let (at, from, to) = (time(decision.at), decision.current, decision.desired);
-    format!("{at} {from} -> {to}{how}: {}", why(decision))
+fn change_line(decision: &Decision, to: Replicas, how: &str) -> String {
+    let (at, from) = (time(decision.at), decision.current);
+    format!("{at} {from} -> {to}{how}: {}", why(decision, to))
+}
+
+/// That the API server has stored another count than was written, if it has.
+fn altered(decision: &Decision, stored: Replicas) -> String {
+    if stored == decision.desired {
+        return String::new();
+    }
+    format!(
+        "; {} were written, and admission control made {stored} of them",
+        decision.desired
+    )
 }
 
 /// A change by somebody else, likewise; with who it was, if that is known.
@@ -135,10 +147,14 @@ pub fn foreign_change(Rescale { from, to }: Rescale, at: Timestamp, by: Option<&
     format!("{} {from} -> {to} by somebody else{by}", time(at))
 }
 
-/// A change that was made: "scaled up from 3 to 6 at 2026-11-22T12:00:00Z".
-pub fn rescaled(Rescale { from, to }: Rescale, at: Timestamp) -> String {
-    let direction = Direction::between(from, to).map_or("", Direction::as_str);
-    format!("scaled {direction} from {from} to {to} at {}", time(at))
+/// A change to the count that was stored: "scaled up from 3 to 6 at 2026-11-22T12:00:00Z".
+pub fn rescaled(decision: &Decision, stored: Replicas) -> String {
+    let (from, at) = (decision.current, time(decision.at));
+    let direction = Direction::between(from, stored).map_or("", Direction::as_str);
+    format!(
+        "scaled {direction} from {from} to {stored} at {at}{}",
+        altered(decision, stored)
+    )
 }
 
 /// What the metrics ask for, where no limit is worth telling.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use autoscaler_api::ScaleTargetRef;
+use autoscaler_core::Replicas;
 use kube::Client;
 use kube::core::GroupVersionKind;
 use tokio::sync::Mutex;
@@ -80,6 +81,14 @@ pub(crate) enum TargetError {
     /// A write was sent, and may have been carried out all the same.
     #[error(transparent)]
     Unanswered(CallError),
+    /// A write was answered well, and the count is what it was.
+    #[error("{wanted} replicas were written, and admission control made {stored} of them, as many as there were")]
+    Undone {
+        /// What was written.
+        wanted: Replicas,
+        /// What was stored.
+        stored: Replicas,
+    },
     /// The API server did not say what the kind is.
     #[error("failed to learn what kind {kind} is: {category}")]
     Undiscovered {
@@ -254,7 +263,7 @@ impl Targets {
         reference: &ScaleTargetRef,
         namespace: &str,
         decided_on: &TargetView,
-        to: autoscaler_core::Replicas,
+        to: Replicas,
     ) -> Result<ScaleOutcome, TargetError> {
         let kind = self.kind(reference).await?;
         let outcome = write_scale(
@@ -267,9 +276,13 @@ impl Targets {
             to,
         )
         .await?;
-        if let ScaleOutcome::Written { resource_version } = &outcome {
+        if let ScaleOutcome::Written {
+            replicas,
+            resource_version,
+        } = &outcome
+        {
             let view = TargetView {
-                replicas: Some(to),
+                replicas: Some(*replicas),
                 resource_version: resource_version.clone(),
                 ..decided_on.clone()
             };

@@ -248,7 +248,9 @@ async fn r1_the_age_of_a_shifted_selector_is_its_age_back_then() {
 
 #[tokio::test]
 async fn r2_fewer_of_the_targets_own_pods_than_are_ready_are_fewer_pods() {
-    let server = start(knowing(&["web-0", "web-1", "ingress-7d9f8b6c5d-x2x5b"])).await;
+    // The last one is of a DaemonSet `web-agent`.
+    let series = ["web-0", "web-1", "ingress-7d9f8b6c5d-x2x5b", "web-agent-x2x5b"];
+    let server = start(knowing(&series)).await;
     let ready = Replicas::new(3);
     let pods = |names| ProbeContext {
         own_pods: Some(OwnPods {
@@ -261,6 +263,8 @@ async fn r2_fewer_of_the_targets_own_pods_than_are_ready_are_fewer_pods() {
     };
     let own = read_and_probe(&server, &query(PER_SECOND), &pods(PodNames::of_stateful_set("web"))).await;
     assert_eq!(cause(own), PartialCause::FewerPods { covered: 2, ready });
+    let own = read_and_probe(&server, &query(PER_SECOND), &pods(PodNames::of_deployment("ingress"))).await;
+    assert_eq!(cause(own), PartialCause::FewerPods { covered: 1, ready });
     let others = read_and_probe(&server, &query(PER_SECOND), &pods(PodNames::of_deployment("web"))).await;
     assert!(
         matches!(

@@ -260,7 +260,21 @@ fn changes_are_lines_with_what_cut_them_short() {
     let decided = decision(3, 6, asking(up, vec![limited(9, 6, rate, Some(at(15)))]));
     let why = "metric load: 300 per replica, target 100, asks for 9; the scaleUp policies allow at most 6 before \
                2026-11-22T12:00:15Z";
-    assert_eq!(change(&decided), format!("2026-11-22T12:00:00Z 3 -> 6: {why}"));
+    let [stored, other] = [6, 5].map(Replicas::new);
+    assert_eq!(change(&decided, stored), format!("2026-11-22T12:00:00Z 3 -> 6: {why}"));
+    assert_eq!(
+        rescaled(&decided, stored),
+        "scaled up from 3 to 6 at 2026-11-22T12:00:00Z"
+    );
+    let altered = "; 6 were written, and admission control made 5 of them";
+    assert_eq!(
+        change(&decided, other),
+        format!("2026-11-22T12:00:00Z 3 -> 5: {why}{altered}")
+    );
+    assert_eq!(
+        rescaled(&decided, other),
+        format!("scaled up from 3 to 5 at 2026-11-22T12:00:00Z{altered}")
+    );
     assert_eq!(
         change_of_dry_run(&decided),
         format!("2026-11-22T12:00:00Z 3 -> 6 (dry run): {why}")
@@ -274,10 +288,6 @@ fn changes_are_lines_with_what_cut_them_short() {
     assert_eq!(
         foreign_change(rescale, at(0), None),
         "2026-11-22T12:00:00Z 5 -> 3 by somebody else"
-    );
-    assert_eq!(
-        rescaled(rescale, at(0)),
-        "scaled down from 5 to 3 at 2026-11-22T12:00:00Z"
     );
 }
 

@@ -35,7 +35,7 @@ pub(crate) enum Effect {
     Scaled {
         /// The size before.
         from: Replicas,
-        /// The size after.
+        /// The size after, as the API server has stored it.
         to: Replicas,
     },
     /// The target is no longer what was decided on: observe again.
@@ -79,16 +79,21 @@ pub(crate) async fn act(context: &Context, subject: &mut Subject, plan: Plan) ->
 
 async fn change(context: &Context, subject: &mut Subject, decided: &Decided, from: Replicas, to: Replicas) -> Effect {
     let (outcome, effect) = match write(context, subject, decided, to).await {
-        Ok(ScaleOutcome::Written { .. }) => {
-            let change = Change {
-                from,
-                to,
-                at: decided.seen.now,
-                cause: ChangeCause::Ours,
-            };
-            subject.history.record_change(change, &decided.seen.prepared.policy);
+        Ok(ScaleOutcome::Written { replicas: stored, .. }) => {
             subject.attempt = None;
-            (ScaleWriteOutcome::Written, Effect::Scaled { from, to })
+            if stored == from {
+                let undone = TargetError::Undone { wanted: to, stored };
+                (ScaleWriteOutcome::Failed, Effect::Failed(undone))
+            } else {
+                let change = Change {
+                    from,
+                    to: stored,
+                    at: decided.seen.now,
+                    cause: ChangeCause::Ours,
+                };
+                subject.history.record_change(change, &decided.seen.prepared.policy);
+                (ScaleWriteOutcome::Written, Effect::Scaled { from, to: stored })
+            }
         }
         Ok(ScaleOutcome::Superseded) => (ScaleWriteOutcome::Superseded, Effect::Superseded),
         Err(error) => {
@@ -109,8 +114,8 @@ fn attempt(decided: &Decided, from: Replicas, to: Replicas) -> Attempt {
         from,
         to,
         at: seen.now,
-        why: explain::why(decision),
-        line: explain::change(decision),
+        why: explain::why(decision, to),
+        line: explain::change(decision, to),
     }
 }
 

@@ -214,6 +214,7 @@ impl From<TargetError> for Obstacle {
             TargetError::NotSynced { .. } => reason::WAITING_FOR_CACHE,
             TargetError::Call(_)
             | TargetError::Unanswered(_)
+            | TargetError::Undone { .. }
             | TargetError::Undiscovered { .. }
             | TargetError::Unsettled { .. } => reason::FAILED_GET_SCALE,
         };

@@ -63,7 +63,7 @@ fn log(subject: &Subject, acted: &Acted, changes: &[ConditionChange]) {
         match effect {
             Effect::Held => tracing::debug!(%namespace, %name, summary = %explain::summary(decision), "held"),
             Effect::Scaled { from, to } => {
-                tracing::info!(%namespace, %name, %from, %to, why = %explain::why(decision), "scaled");
+                tracing::info!(%namespace, %name, %from, %to, why = %explain::why(decision, *to), "scaled");
             }
             Effect::Failed(error) => {
                 tracing::warn!(%namespace, %name, to = %decision.desired, %error, "failed to scale");
@@ -135,7 +135,7 @@ async fn tell(context: &Context, subject: &Subject, acted: &Acted, changes: &[Co
         effect: Effect::Scaled { from, to },
     } = acted
     {
-        happenings.push(Happening::rescaled(*from, *to, &explain::why(&decided.decision)));
+        happenings.push(Happening::rescaled(*from, *to, &explain::why(&decided.decision, *to)));
     }
     for happening in happenings {
         context

@@ -15,8 +15,10 @@ use crate::resources::dynamic;
 /// What became of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ScaleOutcome {
-    /// The count is what was asked for.
+    /// A count was stored: that asked for, or what admission control made of it.
     Written {
+        /// The count that was stored.
+        replicas: Replicas,
         /// The version of the object after it.
         resource_version: String,
     },
@@ -106,6 +108,7 @@ pub(crate) async fn write_scale(
     let patched = gate.write("write the scale of the target", patched).await;
     match patched {
         Ok(scale) => Ok(ScaleOutcome::Written {
+            replicas: replicas_of(&scale),
             resource_version: scale.metadata.resource_version.unwrap_or_default(),
         }),
         // 409: the version has moved on.

@@ -28,6 +28,14 @@ impl OwnPods {
     }
 }
 
+/// What the API server completes a name with: five of the characters of which no words can be made
+/// (`k8s.io/apimachinery/pkg/util/rand`, `alphanums`).
+const RANDOM: &str = "[bcdfghjklmnpqrstvwxz2456789]{5}";
+
+/// The hash of a pod template: a number of 32 bits, with each of its ten digits spelt as one of the same characters (there,
+/// `SafeEncodeString`).
+const HASH: &str = "[bcdf4-9]{1,10}";
+
 /// The names that a kind of workload gives its pods, as an anchored regular expression (RE2).
 ///
 /// A selector is compared with the Ready pods only if it holds a series of such a pod: the requests that an ingress
@@ -41,14 +49,14 @@ impl PodNames {
         Self(format!("{}-[0-9]+", escaped(name)))
     }
 
-    /// `<name>-<template hash>-<random>`, the hash being at most ten characters and the random part five.
+    /// `<name>-<template hash>-<random>`. The pods of a DaemonSet `<name>-agent` are called almost so, but for the letters.
     pub fn of_deployment(name: &str) -> Self {
-        Self(format!("{}-[a-z0-9]{{1,10}}-[a-z0-9]{{5}}", escaped(name)))
+        Self(format!("{}-{HASH}-{RANDOM}", escaped(name)))
     }
 
     /// `<name>-<random>`.
     pub fn of_replica_set(name: &str) -> Self {
-        Self(format!("{}-[a-z0-9]{{5}}", escaped(name)))
+        Self(format!("{}-{RANDOM}", escaped(name)))
     }
 }
 

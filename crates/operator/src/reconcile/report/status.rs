@@ -147,8 +147,8 @@ fn decisions(subject: &Subject, decided: &Decided, effect: &Effect) -> Vec<Strin
     if would {
         lines.push(explain::change_of_dry_run(decision));
     }
-    if matches!(effect, Effect::Scaled { .. }) {
-        lines.push(explain::change(decision));
+    if let Effect::Scaled { from: _, to } = effect {
+        lines.push(explain::change(decision, *to));
     }
     let surplus = lines.len().saturating_sub(MAX_DECISIONS);
     lines.drain(..surplus);

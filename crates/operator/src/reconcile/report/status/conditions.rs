@@ -158,10 +158,12 @@ fn unreadable(decision: &Decision) -> Option<&'static str> {
 fn able_to_scale(subject: &Subject, decided: &Decided, effect: &Effect) -> Finding {
     let decision = &decided.decision;
     match effect {
-        Effect::Scaled { from, to } => {
-            let (from, to) = (*from, *to);
-            let message = explain::rescaled(Rescale { from, to }, decision.at);
-            return (Status::True, reason::SUCCEEDED_RESCALE, message);
+        Effect::Scaled { from: _, to } => {
+            return (
+                Status::True,
+                reason::SUCCEEDED_RESCALE,
+                explain::rescaled(decision, *to),
+            );
         }
         Effect::Failed(error @ TargetError::Forbidden(_)) => {
             return (Status::False, reason::FORBIDDEN, error.to_string());

@@ -371,3 +371,30 @@ fn the_status_always_fits_its_schema() {
     assert!(status.decisions.len() <= MAX_DECISIONS);
     assert!(status.summary.unwrap().chars().count() <= MAX_SUMMARY);
 }
+
+#[test]
+fn what_an_admission_policy_made_of_a_growth_is_told() {
+    let mut subject = subject(&json!({}));
+    let (from, to) = (Replicas::new(3), Replicas::new(4));
+    let acted = Acted::Decided {
+        decided: decided(&mut subject, fresh("600"), at(1)),
+        effect: Effect::Scaled { from, to },
+    };
+    let status = after(&subject, &acted, at(1));
+    let altered = "6 were written, and admission control made 4 of them";
+    let able = status
+        .conditions
+        .iter()
+        .find(|found| found.type_ == "AbleToScale")
+        .unwrap();
+    assert_eq!(
+        able.message,
+        format!("scaled up from 3 to 4 at 2026-11-22T12:00:01Z; {altered}")
+    );
+    assert_eq!(
+        status.decisions,
+        [format!(
+            "2026-11-22T12:00:01Z 3 -> 4: metric load: 200 per replica, target 100, asks for 6; {altered}"
+        )]
+    );
+}
