@@ -9,7 +9,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{ListParams, PostParams};
 use rstest::rstest;
-use serde_json::json;
 
 use crate::world::{DEADLINE, World, assert_contains};
 
@@ -117,8 +116,6 @@ async fn r10_a_target_follows_the_average_of_its_own_pods(#[case] kind: &str) {
     let ready = world.wait_condition("web", "Ready", "True", "ValidMetricFound").await;
     assert_contains(&ready, "metric load: ");
 
-    // Those that are left will carry 40 as well, which is too little for two.
-    world.edit("web", json!({"spec": {"minReplicas": 2}})).await;
     for pod in own_pods(&world, "web", 4).await {
         set(&world, &pod, 40.0).await;
     }

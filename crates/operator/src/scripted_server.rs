@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use futures::StreamExt;
 use http::{Request, Response};
 use kube::Client;
 use serde_json::{Value, json};
@@ -126,8 +125,9 @@ impl ScriptedServer {
 
 /// An answer that says nothing until it breaks.
 fn silence(open: Arc<()>, end: impl Future<Output = ()> + Send + 'static) -> Response<Body> {
-    let broken = futures::stream::once(end).map(move |()| {
-        let _open = &open;
+    let broken = futures::stream::once(async move {
+        end.await;
+        drop(open);
         Err::<Bytes, BoxError>("cut".into())
     });
     Response::new(Body::from_stream(broken))

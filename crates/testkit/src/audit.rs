@@ -159,12 +159,17 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_counts_once() {
-        let count = |verb, stage| usize::from(request(&serde_json::from_str(&line(verb, stage)).unwrap()).is_some());
-        assert_eq!(
-            count("watch", "ResponseStarted") + count("watch", "ResponseComplete"),
-            1
-        );
-        assert_eq!(count("list", "ResponseComplete"), 1);
+    fn a_watch_counts_when_it_begins_and_its_end_is_told_apart() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("audit.log");
+        let lines = ["ResponseStarted", "ResponseComplete"].map(|stage| line("watch", stage));
+        std::fs::write(&path, lines.concat() + &line("list", "ResponseComplete")).unwrap();
+        let (log, mark) = (AuditLog::new(&path), Mark(0));
+        let verbs = |requests: Vec<Request>| requests.into_iter().map(|request| request.verb).collect::<Vec<_>>();
+        assert_eq!(verbs(log.since(mark).unwrap()), ["watch", "list"]);
+        assert_eq!(verbs(log.watches_ended_since(mark).unwrap()), ["watch"]);
+        let mark = Mark(u64::try_from(lines[0].len()).unwrap());
+        assert_eq!(verbs(log.since(mark).unwrap()), ["list"]);
+        assert_eq!(verbs(log.watches_ended_since(mark).unwrap()), ["watch"]);
     }
 }

@@ -49,9 +49,9 @@ async fn broker(world: &World, selector: &str, is_owner: bool) {
         let uid = world.api("Broker").get("mq").await.unwrap().metadata.uid;
         let owner =
             json!({"apiVersion": "example.com/v1", "kind": "Broker", "name": "mq", "uid": uid, "controller": true});
-        let owned = Patch::Merge(json!({"metadata": {"ownerReferences": [owner]}}));
+        let patch = Patch::Merge(json!({"metadata": {"ownerReferences": [owner]}}));
         let (api, parameters) = (world.api("StatefulSet"), PatchParams::default());
-        api.patch("web", &parameters, &owned).await.unwrap();
+        api.patch("web", &parameters, &patch).await.unwrap();
     }
     for pod in ["web-0", "web-1"] {
         set(world, pod, 200.0).await;

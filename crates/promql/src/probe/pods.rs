@@ -49,7 +49,7 @@ impl PodNames {
         Self(format!("{}-[0-9]+", escaped(name)))
     }
 
-    /// `<name>-<template hash>-<random>`. The pods of a DaemonSet `<name>-agent` are called almost so, but for the letters.
+    /// `<name>-<template hash>-<random>`. The pods of a `DaemonSet` `<name>-agent` are called almost so, but for the letters.
     pub fn of_deployment(name: &str) -> Self {
         Self(format!("{}-{HASH}-{RANDOM}", escaped(name)))
     }
