@@ -6,7 +6,7 @@
 //! (R15); when they cancel each other, nothing is. Windows hold even then.
 
 use autoscaler_core::decision::Basis;
-use autoscaler_core::{Direction, LimitCause, Policy, Reading};
+use autoscaler_core::{Direction, LimitCause, Policy, Reading, Replicas};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -50,11 +50,21 @@ fn any_stretch() -> impl Strategy<Value = Stretch> {
     (any::<prop::sample::Index>(), prop::collection::vec(event, 1..10))
 }
 
-/// A script. The first status is accepted: where none is, there is nothing to remember.
-fn any_script() -> impl Strategy<Value = Vec<Tick>> {
+/// A policy, a count and a script, whose loads mostly lie where decisions turn. The first status is accepted: where none
+/// is, there is nothing to remember.
+fn any_story() -> impl Strategy<Value = (Policy, u32, Vec<Tick>)> {
     let sight = prop_oneof![4 => any_sight(any_fresh().boxed()), 1 => any_sight(any_reading().boxed())];
-    let sights = prop::collection::vec(sight, 1..4);
-    (sights, prop::collection::vec(any_stretch(), 1..7)).prop_map(|(mut sights, stretches)| {
+    let near = prop::option::weighted(0.7, prop::array::uniform(0_i64..=2_000));
+    let (sights, stretches) = (
+        prop::collection::vec((sight, near), 1..4),
+        prop::collection::vec(any_stretch(), 1..7),
+    );
+    (any_policy_here(), 1_u32..=36, sights, stretches).prop_map(|(policy, replicas, sights, stretches)| {
+        let about = |(sight, near): (Sight, Option<_>)| match near {
+            Some(loads) => sight.at_targets(&policy, Replicas::new(replicas), loads),
+            None => sight,
+        };
+        let mut sights: Vec<Sight> = sights.into_iter().map(about).collect();
         sights.push(without_series(&sights[0]));
         let mut ticks = Vec::new();
         for (index, events) in stretches {
@@ -68,7 +78,7 @@ fn any_script() -> impl Strategy<Value = Vec<Tick>> {
             }));
         }
         (ticks[0].accepts, ticks[0].cut, ticks[0].hands_over) = (true, None, false);
-        ticks
+        (policy, replicas, ticks)
     })
 }
 
@@ -171,7 +181,7 @@ proptest! {
 
     #[test]
     fn r16_an_interruption_never_makes_a_step_larger_or_a_shrink_earlier(
-        policy in any_policy_here(), replicas in 1_u32..=36, script in any_script(),
+        (policy, replicas, script) in any_story(),
     ) {
         let mut simulator = Simulator::new(policy.clone(), replicas);
         for tick in &script {
@@ -183,7 +193,7 @@ proptest! {
 
     #[test]
     fn r13_runs_hold_no_shorter_than_single_recommendations_and_handovers_change_nothing_else(
-        policy in any_policy_here(), replicas in 1_u32..=36, script in any_script(),
+        (policy, replicas, script) in any_story(),
     ) {
         let mut simulator = Simulator::new(policy.clone(), replicas);
         for tick in &script {
@@ -206,7 +216,7 @@ proptest! {
     /// One script, cut at every place in turn.
     #[test]
     fn r16_no_place_to_be_interrupted_at_is_special(
-        policy in any_policy_here(), replicas in 1_u32..=36, script in any_script(), down in 1_usize..=12,
+        (policy, replicas, script) in any_story(), down in 1_usize..=12,
     ) {
         let mut so_far = Simulator::new(policy.clone(), replicas);
         // The work grows with the square of the length.
@@ -234,10 +244,9 @@ fn interruptions_make_a_difference_and_leave_much_the_same() {
     use proptest::strategy::ValueTree;
 
     let mut runner = sampler();
-    let strategy = (any_policy_here(), 1_u32..=36, any_script());
     let (mut same, mut held, mut clouded, mut late) = ([0; 2], [0; 2], 0, 0);
     for _ in 0..500 {
-        let (policy, replicas, script) = strategy.new_tree(&mut runner).expect("a case").current();
+        let (policy, replicas, script) = any_story().new_tree(&mut runner).expect("a case").current();
         let mut simulator = Simulator::new(policy, replicas);
         let moments: Vec<Moment> = script.iter().filter_map(|tick| simulator.tick(tick)).collect();
         late += simulator.late_loads;
