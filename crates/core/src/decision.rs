@@ -353,6 +353,21 @@ mod tests {
     }
 
     #[test]
+    fn a_window_is_stabilization_unless_it_stands_for_what_is_not_known() {
+        let window = |uncertain| LimitCause::Window {
+            direction: Direction::Down,
+            window: Seconds::new(60),
+            uncertain,
+        };
+        let of = [window(false), window(true), LimitCause::Min, LimitCause::Max];
+        assert_eq!(
+            of.each_ref().map(LimitCause::is_stabilization),
+            [true, false, false, false]
+        );
+        assert_eq!(of.each_ref().map(LimitCause::is_bound), [false, false, true, true]);
+    }
+
+    #[test]
     fn r8_a_metric_awaits_replicas_only_where_its_proposal_rests_on_that() {
         assert!(step(Part::Counts, Some(Basis::AwaitsReplicas)).awaits_replicas());
         assert!(!step(Part::Counts, Some(Basis::AboveTarget)).awaits_replicas());

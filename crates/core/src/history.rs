@@ -99,10 +99,7 @@ impl History {
             Stored::Lost => (None, None),
         };
         let mut complete = continuity == Continuity::Unbroken && decoded.is_some();
-        let mut history = decoded.unwrap_or(Self {
-            acting: true,
-            ..Self::default()
-        });
+        let mut history = decoded.unwrap_or_else(|| Self::lost(now));
         history.last_replicas = last_replicas;
         if history.not_before(now).duration_since(now) > allowed_skew {
             history.distrust_times(now);
@@ -120,6 +117,16 @@ impl History {
     /// The time to decide at: the clock's, but never behind what is stored (R17).
     pub fn not_before(&self, now: Timestamp) -> Timestamp {
         self.newest_time().map_or(now, |newest| newest.max(now))
+    }
+
+    /// What there is to go on with where nothing is: that we did act, and that the size may have changed up to now.
+    fn lost(now: Timestamp) -> Self {
+        let mut lost = Self {
+            acting: true,
+            ..Self::default()
+        };
+        lost.changes.forget_all(now);
+        lost
     }
 
     /// Nothing stored lies in the future. When the size changed is not known any more: just now, for all we know, so that

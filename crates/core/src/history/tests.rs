@@ -215,3 +215,29 @@ fn r13_what_is_not_the_highest_holds_as_long_as_it_lives() {
         Some(replicas(2))
     );
 }
+
+#[test]
+fn a_change_counts_strictly_within_a_period() {
+    let horizon = SignedDuration::from_secs(100);
+    let change = |second| Change {
+        from: replicas(2),
+        to: replicas(3),
+        at: at(second),
+        cause: ChangeCause::Ours,
+    };
+    let mut changes = Changes::default();
+    changes.record(change(0), horizon);
+    let period = Seconds::new(15);
+    assert_eq!(changes.next_to_leave(at(14), period), Some(at(15)));
+    assert_eq!(changes.next_to_leave(at(15), period), None);
+    changes.record(change(99), horizon);
+    assert_eq!(changes.as_slice().len(), 2);
+    changes.record(change(100), horizon);
+    assert_eq!(changes.as_slice().len(), 2, "the first is dropped");
+    // So it is with the time of those that there was no room for.
+    let mut changes = Changes::from_parts(Vec::new(), Some(at(0)));
+    changes.record(change(99), horizon);
+    assert_eq!(changes.forgotten(), Some(at(0)));
+    changes.record(change(100), horizon);
+    assert_eq!(changes.forgotten(), None);
+}

@@ -37,6 +37,21 @@ fn r24_a_change_that_is_made_now_tells_no_next_time() {
 }
 
 #[test]
+fn r24_a_correction_that_is_made_now_tells_no_next_time() {
+    let policy = with_rules(vec![RatePolicy::pods(4, 60)], SelectPolicy::Max);
+    let policy = Policy {
+        bounds: Bounds::new(Replicas::new(1), Replicas::new(10)).unwrap(),
+        ..policy
+    };
+    let mut history = settled(15);
+    history.record_change(change(25, 15, at(-5), ChangeCause::Ours), &policy);
+    // Corrected to 10, and held there by the budget until it refills.
+    let decision = decide(&policy, &observe(15, fresh("300")), &history, at(0));
+    assert_eq!(decision.limit().unwrap().until, Some(at(55)));
+    assert_eq!((decision.desired.get(), decision.next_change), (10, None));
+}
+
+#[test]
 fn a_rate_period_is_strict_and_counts_what_was_done_in_it() {
     let policy = with_rules(
         vec![RatePolicy::pods(4, 15), RatePolicy::percent(100, 15)],
@@ -71,13 +86,13 @@ fn more_changes_than_fit_allow_no_further_step() {
     change_often(&mut history, &policy);
     assert_eq!(history.changes.as_slice().len(), 64);
     assert_eq!(
-        decide(&policy, &observe(2, fresh("900")), &history, at(71))
+        decide(&policy, &observe(2, fresh("900")), &history, at(1804))
             .desired
             .get(),
         2
     );
     assert_eq!(
-        decide(&policy, &observe(2, fresh("900")), &history, at(1900))
+        decide(&policy, &observe(2, fresh("900")), &history, at(1805))
             .desired
             .get(),
         9

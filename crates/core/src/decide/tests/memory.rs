@@ -227,15 +227,60 @@ fn r16_a_gap_that_is_only_suspected_stays_so_when_the_series_is_gone_for_a_momen
 }
 
 #[test]
+fn r16_a_gap_that_had_only_begun_may_have_gone_on() {
+    let unprobeable = Reading::Fresh {
+        value: quantity("100"),
+        evidence: Evidence::Unprobeable,
+    };
+    let begun = format!("1 acting g@{}=load", at(-10).as_millisecond());
+    let history = resumed(&begun, Some(Replicas::new(5)), Continuity::Broken, at(0));
+    let held = decide(&policy(), &observe(5, unprobeable), &history, at(0));
+    let (metric, uncertain) = ("load".to_owned(), true);
+    assert_eq!(held.limit().unwrap().cause, LimitCause::DataGap { metric, uncertain });
+}
+
+#[test]
 fn r16_a_text_that_cannot_be_read_is_lost_memory_not_an_empty_one() {
     let policy = windowed();
     let history = resumed("9 who knows", Some(Replicas::new(6)), Continuity::Unbroken, at(0));
-    assert_eq!(
-        decide(&policy, &observe(6, fresh("200")), &history, at(0))
+    let held = decide(&policy, &observe(6, fresh("200")), &history, at(0));
+    assert_eq!(held.desired.get(), 6);
+    // We have acted before, and do not begin to.
+    assert_eq!(held.history.changes.as_slice(), []);
+}
+
+#[test]
+fn r16_where_memory_is_lost_the_size_may_just_have_changed() {
+    let mut policy = with_rules(vec![RatePolicy::pods(4, 60)], SelectPolicy::Max);
+    let lost = || History::resume(Stored::Lost, Continuity::Unbroken, at(0), SignedDuration::ZERO);
+    let count = |policy: &Policy, second| {
+        let mut history = lost();
+        history.last_replicas = Some(Replicas::new(6));
+        decide(policy, &observe(6, fresh("900")), &history, at(second))
             .desired
-            .get(),
-        6
-    );
+            .get()
+    };
+    assert_eq!((count(&policy, 59), count(&policy, 60)), (6, 9));
+    policy.cooldown.up = Seconds::new(90);
+    assert_eq!((count(&policy, 89), count(&policy, 90)), (6, 9));
+}
+
+#[test]
+fn r16_a_window_is_uncertain_for_exactly_its_time() {
+    let mut policy = windowed();
+    policy.scale_up.window = Seconds::new(600);
+    let mut run = Run::new(policy, 6);
+    let stored = run.history.encode();
+    run.history = resumed(&stored, Some(Replicas::new(6)), Continuity::Broken, at(0));
+    run.step(0, fresh("600"));
+    run.step(250, fresh("600"));
+    let is_uncertain = |decision: &Decision| {
+        let cause = &decision.limit().unwrap().cause;
+        matches!(cause, LimitCause::Window { uncertain: true, .. })
+    };
+    assert!(is_uncertain(&run.step(49, fresh("200"))));
+    let held = run.step(1, fresh("200"));
+    assert!(held.desired.get() == 6 && !is_uncertain(&held));
 }
 
 #[test]

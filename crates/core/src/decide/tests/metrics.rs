@@ -30,17 +30,22 @@ fn r7_an_average_target_does_not_depend_on_ready_pods() {
 }
 
 #[rstest]
-#[case(Some(3), 6)]
-#[case(Some(1), 3)] // 2 ready at most would be asked for: never fewer than spec (R9)
-#[case(Some(0), 3)]
-#[case(Some(5), 6)] // pods beyond spec.replicas are surge, not capacity
-fn r8_a_value_target_grows_by_the_replicas_that_are_ready(#[case] ready: Option<u32>, #[case] expected: u32) {
-    let mut seen = observe(3, fresh("195"));
-    seen.ready = ready.map(Replicas::new);
-    assert_eq!(
-        decide(&by_value(policy()), &seen, &settled(3), at(0)).desired.get(),
-        expected
-    );
+#[case(3, "195", 6, Basis::AboveTarget)]
+#[case(2, "150", 3, Basis::AwaitsReplicas)] // exactly as many as there are
+#[case(1, "195", 3, Basis::AwaitsReplicas)] // 2 ready at most would be asked for: never fewer than spec (R9)
+#[case(0, "195", 3, Basis::AwaitsReplicas)]
+#[case(5, "195", 6, Basis::AboveTarget)] // pods beyond spec.replicas are surge, not capacity
+fn r8_a_value_target_grows_by_the_replicas_that_are_ready(
+    #[case] ready: u32,
+    #[case] load: &str,
+    #[case] expected: u32,
+    #[case] basis: Basis,
+) {
+    let mut seen = observe(3, fresh(load));
+    seen.ready = Some(Replicas::new(ready));
+    let decision = decide(&by_value(policy()), &seen, &settled(3), at(0));
+    let proposal = decision.winner().unwrap().proposal.unwrap();
+    assert_eq!((decision.desired.get(), proposal.basis), (expected, basis));
 }
 
 #[test]
@@ -143,6 +148,8 @@ fn r11_the_largest_wins_and_one_that_is_not_fresh_blocks_shrinking() {
     let count = |seen: &Observation| decide(&policy, seen, &settled(4), at(0)).desired.get();
     assert_eq!(count(&seen("200", fresh("70"))), 7);
     assert_eq!(count(&seen("200", fresh("10"))), 2);
+    let of_equals = decide(&policy, &seen("200", fresh("20")), &settled(4), at(0));
+    assert_eq!(of_equals.winner().unwrap().metric, "load", "the first one");
     assert_eq!(count(&seen("200", failed())), 4);
     assert_eq!(count(&seen("600", failed())), 6);
 
