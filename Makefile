@@ -76,6 +76,12 @@ fuzz: toolchain ## Look for inputs that break a parser, guided by coverage (TARG
 	cargo-fuzz fuzz run --sanitizer none --fuzz-dir tests/fuzz/libfuzzer $(TARGET) tests/fuzz/libfuzzer/corpus/$(TARGET) tests/fuzz/corpus/$(TARGET) \
 		-- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
 
+.PHONY: mutants
+mutants: toolchain ## Break the core in every way cargo-mutants knows, and list what no test notices (docs/proof/mutants.md)
+	@command -v cargo-mutants >/dev/null || { echo "cargo-mutants is missing: cargo install --locked cargo-mutants" >&2; exit 1; }
+	@# Each job has a copy of the sources, and a target directory of its own in it.
+	env -u CARGO_TARGET_DIR cargo-mutants mutants --package autoscaler-core --jobs 2 --output target
+
 ##@ Before a commit
 
 .PHONY: fmt

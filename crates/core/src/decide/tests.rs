@@ -4,4 +4,5 @@ mod fixtures;
 mod limits;
 mod memory;
 mod metrics;
+mod pods;
 mod windows;

@@ -1,0 +1,52 @@
+//! Metrics of every pod; the rows of the HPA's own tests are in `tests/conformance`.
+
+use super::fixtures::*;
+use crate::decision::Basis;
+use crate::per_pod::{Pod, PodCounts, PodPhase, PodSample};
+use crate::*;
+
+/// Pods that have run for long, of which each has this sample.
+fn observe_pods(replicas: u32, reading: Reading, amounts: &[Option<&str>]) -> Observation {
+    let name = |index: usize| format!("pod-{index}");
+    let pod = |(index, _)| Pod {
+        name: name(index),
+        phase: PodPhase::Running,
+        terminating: false,
+        started: Some(at(-600)),
+        ready: None,
+        request: None,
+    };
+    let sample = |(index, amount): (usize, &Option<&str>)| {
+        let (value, since) = (quantity((*amount)?), at(-60));
+        Some((name(index), PodSample { value, since }))
+    };
+    let mut seen = observe(replicas, reading);
+    seen.pods = Some(amounts.iter().enumerate().map(pod).collect());
+    seen.readings[0].pods = Some(amounts.iter().enumerate().filter_map(sample).collect());
+    seen
+}
+
+#[test]
+fn r10_pods_that_ask_for_exactly_as_many_as_there_are_are_awaited() {
+    let basis = |amount: &str| {
+        let seen = observe_pods(3, fresh("300"), &[Some(amount), Some(amount)]);
+        let decision = decide(&policy(), &seen, &settled(3), at(0));
+        (
+            decision.desired.get(),
+            decision.winner().unwrap().proposal.unwrap().basis,
+        )
+    };
+    assert_eq!(basis("150"), (3, Basis::AwaitsReplicas));
+    assert_eq!(basis("151"), (4, Basis::AboveTarget));
+}
+
+#[test]
+fn r10_a_metric_without_series_tells_the_pods_that_it_should_have_them_of() {
+    let seen = observe_pods(2, Reading::Missing { source_proven: true }, &[None, None]);
+    let decision = decide(&policy(), &seen, &settled(2), at(0));
+    let told = PodCounts {
+        missing: 2,
+        ..PodCounts::default()
+    };
+    assert_eq!(decision.metrics().next().unwrap().pods, Some(told));
+}
