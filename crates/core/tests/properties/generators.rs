@@ -21,13 +21,14 @@ pub(super) fn at(milliseconds: i64) -> Timestamp {
 
 /// At least so many cases (`PROPTEST_CASES` may ask for more), and seeds beside the source.
 pub(super) fn cases(cases: u32) -> ProptestConfig {
-    let asked = ProptestConfig::default();
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    let asked = asked.and_then(|cases| cases.parse().ok()).unwrap_or(0);
     ProptestConfig {
-        cases: cases.max(asked.cases),
+        cases: cases.max(asked),
         // The default one is slow without optimization.
         rng_algorithm: RngAlgorithm::XorShift,
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        ..asked
+        ..ProptestConfig::default()
     }
 }
 

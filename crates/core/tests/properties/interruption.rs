@@ -211,7 +211,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(8))]
+    #![proptest_config(cases(64))]
 
     /// One script, cut at every place in turn.
     #[test]

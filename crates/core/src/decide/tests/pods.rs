@@ -16,13 +16,13 @@ fn observe_pods(replicas: u32, reading: Reading, amounts: &[Option<&str>]) -> Ob
         ready: None,
         request: None,
     };
-    let sample = |(index, amount): (usize, &Option<&str>)| {
-        let (value, since) = (quantity((*amount)?), at(-60));
+    let sample = |(index, amount): (usize, Option<&str>)| {
+        let (value, since) = (quantity(amount?), at(-60));
         Some((name(index), PodSample { value, since }))
     };
     let mut seen = observe(replicas, reading);
     seen.pods = Some(amounts.iter().enumerate().map(pod).collect());
-    seen.readings[0].pods = Some(amounts.iter().enumerate().filter_map(sample).collect());
+    seen.readings[0].pods = Some(amounts.iter().copied().enumerate().filter_map(sample).collect());
     seen
 }
 
