@@ -4,10 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use autoscaler_core::Continuity;
-use futures::{StreamExt, TryStreamExt};
 use kube::core::DynamicObject;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{Config, Event};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +18,7 @@ use crate::resources;
 use crate::rivals::Contender;
 use crate::snapshot::{Key, Snapshot};
 use crate::subject::Subject;
+use crate::watched::Watched;
 use crate::worker;
 
 /// The worker of one autoscaler, as the fleet holds it.
@@ -63,18 +62,19 @@ impl Fleet {
     pub(crate) async fn run(mut self) -> bool {
         let namespace = self.context.settings.namespace.as_deref();
         let api = resources::autoscalers(&self.context.client, namespace);
-        let mut events = watcher(api, watcher::Config::default()).default_backoff().boxed();
+        let mut events = Watched::new(api, Config::default());
         let stop = self.stop.clone();
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                event = events.try_next() => match event {
-                    Ok(Some(event)) => {
-                        self.progress.note_watched();
+                event = events.next() => match event {
+                    Ok(event) => {
+                        if events.is_well() {
+                            self.progress.note_watched();
+                        }
                         self.take(event);
                     }
-                    Ok(None) => break,
                     Err(error) => {
                         self.progress.note_watch_failed();
                         tracing::warn!(%error, "failed to watch autoscalers");

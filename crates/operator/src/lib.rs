@@ -29,6 +29,7 @@ mod subject;
 mod target;
 pub mod telemetry;
 mod term;
+mod watched;
 mod worker;
 mod written;
 

@@ -8,17 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt};
 use kube::api::Api;
 use kube::core::DynamicObject;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub(crate) use trouble::Trouble;
 
 use crate::gate::{answer, said};
+use crate::watched::Watched;
 
 type ByNamespace<V> = HashMap<String, HashMap<String, V>>;
 type Projection<V> = Box<dyn Fn(&DynamicObject) -> Option<V> + Send + Sync>;
@@ -176,29 +175,30 @@ impl<V: Clone> Mirror<V> {
         config: watcher::Config,
         is_last: impl Fn(&watcher::Error) -> bool,
     ) {
-        let mut events = watcher(api, config).default_backoff().boxed();
+        let mut events = Watched::new(api, config);
         let mut listed = ByNamespace::new();
         loop {
-            match events.try_next().await {
-                Ok(Some(Event::Init)) => listed.clear(),
-                Ok(Some(Event::InitApply(object))) => self.keep(&mut listed, &object),
-                Ok(Some(Event::InitDone)) => {
-                    self.works();
+            match events.next().await {
+                Ok(Event::Init) => listed.clear(),
+                Ok(Event::InitApply(object)) => self.keep(&mut listed, &object),
+                Ok(Event::InitDone) => {
+                    if events.is_well() {
+                        self.works();
+                    }
                     self.listed.store(true, Ordering::Relaxed);
                     *self.write() = std::mem::take(&mut listed);
                     self.complete();
                 }
-                Ok(Some(Event::Apply(object))) => {
+                Ok(Event::Apply(object)) => {
                     self.works();
                     self.keep(&mut self.write(), &object);
                 }
-                Ok(Some(Event::Delete(object))) => {
+                Ok(Event::Delete(object)) => {
                     self.works();
                     if let Some((namespace, name)) = key(&object) {
                         self.remove(&namespace, &name);
                     }
                 }
-                Ok(None) => return,
                 Err(error) => {
                     self.note_error(what, &error);
                     if is_last(&error) {

@@ -61,10 +61,10 @@ async fn a_target_is_asked_for_while_the_watch_of_its_kind_keeps_failing() {
     assert_eq!(replicas(&targets).await, Some(Replicas::new(2)));
     // Somebody scales it, and no watch says so.
     scale(&server, 5);
-    pass(30).await;
+    pass(8).await;
     assert_eq!(replicas(&targets).await, Some(Replicas::new(2)));
     assert_eq!(reads(&server), 0);
-    pass(90).await;
+    pass(112).await;
     assert_eq!(replicas(&targets).await, Some(Replicas::new(5)));
     // A watch that works says nothing while nothing changes, and nothing is asked for any more.
     server.let_watch(DEPLOYMENTS, Watch::Silent);
