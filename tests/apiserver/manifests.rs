@@ -59,8 +59,12 @@ async fn every_target_is_accepted_and_the_default_one_comes_up_under_the_restric
     }
 
     let default = directory("default").display().to_string();
-    let output = plane.kubectl(&["apply", "--kustomize", &default]).await.unwrap();
-    assert!(output.success, "{}", output.stderr);
+    // What belongs to no namespace is applied by other tests too, maybe at this moment.
+    eventually("the default is applied", DEADLINE, || async {
+        let output = plane.kubectl(&["apply", "--kustomize", &default]).await.unwrap();
+        output.success.then_some(()).ok_or(output.stderr)
+    })
+    .await;
     let get = [
         "get",
         "deployment",
