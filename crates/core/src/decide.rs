@@ -22,6 +22,8 @@ mod read;
 mod remember;
 mod stabilize;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::decision::{Asked, Trail};
@@ -69,6 +71,8 @@ struct Pipeline<'a> {
     history: History,
     trail: Trail,
     needs_probe: bool,
+    /// Metrics of every pod whose samples reach back to before replicas were removed, and until when (R10).
+    lagging: BTreeMap<String, Timestamp>,
 }
 
 impl<'a> Pipeline<'a> {
@@ -82,6 +86,7 @@ impl<'a> Pipeline<'a> {
             history: history.clone(),
             trail: Trail::default(),
             needs_probe: false,
+            lagging: BTreeMap::new(),
         }
     }
 

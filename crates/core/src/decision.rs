@@ -175,9 +175,6 @@ pub enum Basis {
     BelowTarget,
     /// More load than the target, but replicas that are starting may already be the answer (R8).
     AwaitsReplicas,
-    /// Less load than the target, but the samples reach back to before replicas were removed: what those carried does not
-    /// show in the others' yet (R10).
-    AwaitsSamples,
 }
 
 /// What held a count back or moved it, with the count wanted before and the one allowed after.
@@ -244,6 +241,12 @@ pub enum LimitCause {
         metric: String,
         /// The gap is not proven: nobody looked (R16).
         uncertain: bool,
+    },
+    /// The samples of a metric of every pod reach back to before replicas were removed: what those carried does not show in
+    /// the others' yet (R10).
+    AwaitsSamples {
+        /// The metric.
+        metric: String,
     },
     /// `minReplicas`.
     Min,

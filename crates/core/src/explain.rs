@@ -75,7 +75,8 @@ fn is_told_already(decision: &Decision, limit: &Limit) -> bool {
         | LimitCause::Cooldown { .. }
         | LimitCause::Rollout(_)
         | LimitCause::ClockSkew { .. }
-        | LimitCause::DataGap { .. } => false,
+        | LimitCause::DataGap { .. }
+        | LimitCause::AwaitsSamples { .. } => false,
         LimitCause::Min | LimitCause::Max => decision.trail.corrected.is_some(),
     }
 }

@@ -174,6 +174,8 @@ pub struct PodProposal {
     pub proposal: Proposal,
     /// The pods behind it.
     pub counts: PodCounts,
+    /// Until when less load proves nothing, if the samples reach back to before replicas were removed (R10).
+    pub lags_until: Option<Timestamp>,
 }
 
 /// One pod in a sum.
@@ -198,16 +200,12 @@ impl PodMetric<'_> {
         let measured = self.ratio(&judged).ok_or(PodMetricError::NoSamples { counts })?;
         let believed = self.completed(&groups, direction);
         let ratio = self.ratio(&believed).unwrap_or(measured);
-        let reaches_back = |removed| self.samples.values().any(|sample| sample.since < removed);
         let (down, up) = self.tolerance;
         let (replicas, basis) = if ratio.is_within(down, up) {
             (self.current, Basis::WithinTolerance)
         } else if ratio.cmp_one() != direction {
             // What is not known of some pods could turn the direction: nothing is certain enough for a change.
             (self.current, Basis::AwaitsReplicas)
-        } else if direction == Ordering::Less && self.removed.is_some_and(reaches_back) {
-            // A pod that is gone leaves the sum at once; what it carried shows in the others' rates only by and by.
-            (self.current, Basis::AwaitsSamples)
         } else {
             self.replicas(ratio, count(&believed))
         };
@@ -217,7 +215,20 @@ impl PodMetric<'_> {
             compared: self.compared(&judged),
             basis,
         };
-        Ok(PodProposal { proposal, counts })
+        Ok(PodProposal {
+            proposal,
+            counts,
+            lags_until: self.lags_until(),
+        })
+    }
+
+    /// A pod that is gone leaves the sum at once; what it carried shows in the others' rates only by and by, and whole when
+    /// no sample reaches back to it.
+    fn lags_until(&self) -> Option<Timestamp> {
+        let removed = self.removed?;
+        let oldest = self.samples.values().map(|sample| sample.since).min()?;
+        let span = self.now.duration_since(oldest);
+        (oldest < removed).then(|| removed.saturating_add(span).unwrap_or(Timestamp::MAX))
     }
 
     /// The pods by which the direction is found, and the direction. Young pods read low: they may show that there is too

@@ -11,7 +11,7 @@ pub const CONTENDED: &str = "contended";
 const NOTHING_ASKED: &str = "nothing-asked";
 
 /// Every word with its meaning, in the order of the README.
-pub const WORDS: [(&str, &str); 55] = [
+pub const WORDS: [(&str, &str); 56] = [
     (PAUSED, "mode is Paused: nothing is measured"),
     (
         CONTENDED,
@@ -103,6 +103,10 @@ pub const WORDS: [(&str, &str); 55] = [
         "data-gap-uncertain",
         "likewise, for all that is known: memory was lost (R16)",
     ),
+    (
+        "awaits-samples",
+        "a metric of every pod looks back to before the last scale down (R10)",
+    ),
 ];
 
 /// The words of a decision, in its order. In a policy of several metrics those of a metric carry its name.
@@ -144,9 +148,9 @@ pub fn of(decision: &Decision) -> Vec<String> {
     }
     words.extend(corrected.map(|_| "corrected".to_owned()));
     words.extend(limits.iter().map(|limit| match &limit.cause {
-        LimitCause::MetricNotFresh { metric, .. } | LimitCause::DataGap { metric, .. } => {
-            named(metric, of_limit(&limit.cause))
-        }
+        LimitCause::MetricNotFresh { metric, .. }
+        | LimitCause::DataGap { metric, .. }
+        | LimitCause::AwaitsSamples { metric } => named(metric, of_limit(&limit.cause)),
         cause => of_limit(cause).to_owned(),
     }));
     words
@@ -204,7 +208,6 @@ fn of_basis(basis: Basis) -> &'static str {
         Basis::AboveTarget => "above-target",
         Basis::BelowTarget => "below-target",
         Basis::AwaitsReplicas => "awaits-replicas",
-        Basis::AwaitsSamples => "awaits-samples",
     }
 }
 
@@ -236,6 +239,7 @@ fn of_limit(cause: &LimitCause) -> &'static str {
         LimitCause::ClockSkew { .. } => "clock-skew",
         LimitCause::DataGap { uncertain: false, .. } => "data-gap",
         LimitCause::DataGap { uncertain: true, .. } => "data-gap-uncertain",
+        LimitCause::AwaitsSamples { .. } => "awaits-samples",
         LimitCause::Min => "min",
         LimitCause::Max => "max",
     }

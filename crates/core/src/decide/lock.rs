@@ -1,5 +1,5 @@
 //! What forbids shrinking whatever the metrics say: a rollout (R18), clocks that disagree (R17), a gap in data that
-//! cannot be probed (R2).
+//! cannot be probed (R2), samples from before the last shrink (R10).
 
 use jiff::Timestamp;
 
@@ -31,7 +31,7 @@ impl Pipeline<'_> {
         if let Some(skew) = self.observation.clock_skew {
             return Some((LimitCause::ClockSkew { skew }, None));
         }
-        self.history.gaps.iter().find_map(|(metric, gap)| match gap {
+        let gap = self.history.gaps.iter().find_map(|(metric, gap)| match gap {
             Gap::LocksUntil { until, suspected } => {
                 let cause = LimitCause::DataGap {
                     metric: metric.clone(),
@@ -40,6 +40,11 @@ impl Pipeline<'_> {
                 Some((cause, Some(*until)))
             }
             Gap::Since(_) | Gap::Suspected(_) => None,
+        });
+        gap.or_else(|| {
+            let (metric, until) = self.lagging.iter().max_by_key(|(_, until)| **until)?;
+            let metric = metric.clone();
+            Some((LimitCause::AwaitsSamples { metric }, Some(*until)))
         })
     }
 

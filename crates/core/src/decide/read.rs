@@ -28,6 +28,8 @@ struct OfPods {
     reading: Reading,
     proposal: Option<Proposal>,
     pods: Option<PodCounts>,
+    /// Until when it proves nothing that it asks for less.
+    lags_until: Option<Timestamp>,
 }
 
 impl OfPods {
@@ -36,6 +38,7 @@ impl OfPods {
             reading,
             proposal: None,
             pods: None,
+            lags_until: None,
         }
     }
 }
@@ -90,7 +93,11 @@ impl Pipeline<'_> {
             reading,
             proposal,
             pods,
+            lags_until,
         } = self.read_pods(metric);
+        if let Some(until) = lags_until {
+            self.lagging.insert(metric.name.clone(), until);
+        }
         self.note_gap(metric, &reading);
         let (load, part) = self.load_of(metric, &reading);
         let proposal = match (metric.target, load) {
@@ -143,15 +150,19 @@ impl Pipeline<'_> {
             };
         }
         match of_pods.propose() {
-            Ok(PodProposal { proposal, counts }) => OfPods {
+            Ok(PodProposal {
+                proposal,
+                counts,
+                lags_until,
+            }) => OfPods {
                 reading,
+                lags_until: lags_until.filter(|_| proposal.replicas < self.current),
                 proposal: Some(proposal),
                 pods: Some(counts),
             },
             Err(PodMetricError::NoSamples { counts }) => OfPods {
-                reading: Reading::Missing { source_proven: false },
-                proposal: None,
                 pods: Some(counts),
+                ..OfPods::only(Reading::Missing { source_proven: false })
             },
             Err(error @ PodMetricError::NoRequest { .. }) => {
                 let failure = Failure::of(FailureClass::Internal).because(error.to_string());

@@ -86,7 +86,6 @@ fn proposed(step: &MetricStep, target: Target, proposal: Proposal) -> String {
         Basis::WithinTolerance => text.push_str(", within tolerance"),
         Basis::AboveTarget | Basis::BelowTarget => put(&mut text, format_args!(", asks for {}", proposal.replicas)),
         Basis::AwaitsReplicas => text.push_str(", waiting for replicas that are still starting"),
-        Basis::AwaitsSamples => text.push_str(", waiting for samples from after the last scale down"),
     }
     if let Reading::Partial { cause, .. } = reading {
         put(&mut text, format_args!(", but {}", partial(cause)));

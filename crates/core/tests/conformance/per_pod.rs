@@ -311,10 +311,10 @@ fn r8_growth_that_missing_pods_may_already_be_says_so() {
 fn r10_after_a_shrink_the_samples_must_be_newer_before_the_next() {
     // Ten pods at 40 became four that carry 100 each, and whose rates over a minute read 43 half a minute later.
     let pods = Pods::of("r43000x4", 0);
-    let found = pods.propose_after_removal(4, average(100_000), 30).proposal;
-    assert_eq!((found.replicas, found.basis), (Replicas::new(4), Basis::AwaitsSamples));
-    let found = pods.propose_after_removal(4, average(100_000), 60).proposal;
-    assert_eq!((found.replicas, found.basis), (Replicas::new(2), Basis::BelowTarget));
+    let lags = pods.propose_after_removal(4, average(100_000), 30).lags_until;
+    assert_eq!(lags, Some(at(30)));
+    let found = pods.propose_after_removal(4, average(100_000), 60);
+    assert_eq!((found.proposal.replicas, found.lags_until), (Replicas::new(2), None));
     // Growth waits for nothing.
     let found = Pods::of("r143000x4", 0)
         .propose_after_removal(4, average(100_000), 30)

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use autoscaler_core::decision::{Basis, MetricStep, Part};
 use autoscaler_core::per_pod::Pod;
 use autoscaler_core::reading::ReadingClass;
-use autoscaler_core::{Decision, Evidence, FailureClass, Observation, Policy, Reading, Replicas, TargetKind, decide};
+use autoscaler_core::{
+    Decision, Evidence, FailureClass, Limit, LimitCause, Observation, Policy, Reading, Replicas, TargetKind, decide,
+};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
@@ -188,7 +190,7 @@ const KINDS: &[(&str, u32)] = &[
     ("grows for its pods", 20),
     ("shrinks for its pods", 15),
     ("awaits pods", 20),
-    ("awaits samples", 5),
+    ("awaits samples", 3),
     ("pods in percent", 50),
     ("no pod has a sample", 20),
     ("a pod without a request", 5),
@@ -217,6 +219,8 @@ fn kinds(policy: &Policy, observation: &Observation, decision: &Decision) -> Vec
             .then_some("pods beyond spec.replicas"),
     );
     kinds.extend((observation.ready > Some(observation.replicas)).then_some("ready beyond spec.replicas"));
+    let awaits = |limit: &Limit| matches!(limit.cause, LimitCause::AwaitsSamples { .. });
+    kinds.extend(decision.limits().any(awaits).then_some("awaits samples"));
     let steps = decision.metrics().filter(|step| step.metric.starts_with("pods"));
     kinds.extend(steps.flat_map(|step| kinds_of_step(step, decision)));
     kinds
@@ -233,7 +237,6 @@ fn kinds_of_step(step: &MetricStep, decision: &Decision) -> Vec<&'static str> {
         Some(Basis::AboveTarget) if is_winner && decision.desired > decision.current => Some("grows for its pods"),
         Some(Basis::BelowTarget) if is_winner && decision.desired < decision.current => Some("shrinks for its pods"),
         Some(Basis::AwaitsReplicas) => Some("awaits pods"),
-        Some(Basis::AwaitsSamples) => Some("awaits samples"),
         Some(Basis::AboveTarget | Basis::BelowTarget | Basis::WithinTolerance) | None => None,
     });
     kinds.extend(match &step.reading {

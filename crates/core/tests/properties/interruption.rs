@@ -151,6 +151,7 @@ fn holds_back(policy: &Policy, moment: &Moment) -> bool {
         }
         // It ends when its series is next seen, which may be long after the start.
         LimitCause::DataGap { .. } => moment.knew_a_gap,
+        LimitCause::AwaitsSamples { .. } => within(moment.dated, look_back),
         LimitCause::Rate { direction } => {
             let rules = match direction {
                 Direction::Up => &policy.scale_up,
@@ -169,7 +170,6 @@ fn holds_back(policy: &Policy, moment: &Moment) -> bool {
     });
     let waits = |basis| match basis {
         Basis::AwaitsReplicas => within(moment.dated, settles),
-        Basis::AwaitsSamples => within(moment.dated, look_back),
         Basis::WithinTolerance | Basis::BelowTarget | Basis::AboveTarget => false,
     };
     let mut proposals = moment.decision.metrics().filter_map(|step| step.proposal);

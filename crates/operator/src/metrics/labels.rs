@@ -149,6 +149,7 @@ fn limit_name(cause: &LimitCause) -> &'static str {
         LimitCause::Rollout(_) => "rollout",
         LimitCause::ClockSkew { .. } => "clock_skew",
         LimitCause::DataGap { .. } => "data_gap",
+        LimitCause::AwaitsSamples { .. } => "awaits_samples",
         LimitCause::Min => "min",
         LimitCause::Max => "max",
     }

@@ -260,6 +260,7 @@ fn limit_reason(limit: &Limit) -> Option<&'static str> {
         LimitCause::Rollout(_) => Some(reason::ROLLOUT_IN_PROGRESS),
         LimitCause::ClockSkew { .. } => Some(reason::CLOCK_SKEW),
         LimitCause::DataGap { uncertain: false, .. } => Some(reason::DATA_GAP),
+        LimitCause::AwaitsSamples { .. } => Some(reason::AWAITING_SAMPLES),
         LimitCause::Min => Some(reason::TOO_FEW_REPLICAS),
         LimitCause::Max => Some(reason::TOO_MANY_REPLICAS),
     }
