@@ -82,6 +82,78 @@ mutants: toolchain ## Break the core in every way cargo-mutants knows, and list 
 	@# Each job has a copy of the sources, and a target directory of its own in it.
 	env -u CARGO_TARGET_DIR cargo-mutants mutants --package autoscaler-core --jobs 2 --output target
 
+##@ The image, and what installs it
+
+VERSION := $(shell sed -n '/^\[workspace.package\]/,/^$$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+COMMIT := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || echo unknown)
+IMG ?= metric-autoscaler:$(VERSION)
+
+# musl, because glibc's resolver wants shared libraries. The plain C compiler will do: only ring has C, which needs no libc.
+RUST_TARGET ?= $(shell uname -m)-unknown-linux-musl
+CC_OF_TARGET = CC_$(subst -,_,$(RUST_TARGET))
+# Where it was built must not be in the binary: one commit, one digest. Hence below the clone, whatever CARGO_TARGET_DIR says:
+# what build scripts write is compiled by its path.
+STATIC_BINARY = target/$(RUST_TARGET)/release/metric-autoscaler
+REMAP = --remap-path-prefix=$(CURDIR)=/source --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
+
+.PHONY: static
+static: toolchain ## Build the operator as one static binary (the first time some minutes)
+	@test -d "$$(rustc --print sysroot)/lib/rustlib/$(RUST_TARGET)" || rustup target add $(RUST_TARGET)
+	$(CC_OF_TARGET)=$${$(CC_OF_TARGET):-cc} RUSTFLAGS="$(REMAP)" METRIC_AUTOSCALER_COMMIT=$(COMMIT) \
+		$(CARGO) build --locked --release --package metric-autoscaler --target $(RUST_TARGET) --target-dir target
+
+# Its storage driver needs no support from the kernel, its isolation no rights: the image is two files that are copied.
+BUILDAH ?= buildah --storage-driver vfs
+# What a kubelet makes of a name without a registry: an archive that is imported has to have it already.
+FULL_NAME = $(if $(findstring /,$(IMG)),$(IMG),docker.io/library/$(IMG))
+MAX_IMAGE_BYTES := $(shell echo $$((25 << 20)))
+
+.PHONY: buildah
+buildah:
+	@command -v $(firstword $(BUILDAH)) >/dev/null || { echo "buildah is missing: apt-get install buildah (Debian, Ubuntu) or dnf install buildah (Fedora)" >&2; exit 1; }
+
+.PHONY: image
+image: buildah static ## Build the image, and dist/image.tar for nodes that reach no registry (IMG=name:tag)
+	@rm -rf dist/image && mkdir -p dist/image
+	@install -m 0755 $(STATIC_BINARY) dist/image/ && install -m 0644 LICENSE dist/image/
+	@test $$(stat -c %s dist/image/metric-autoscaler) -le $(MAX_IMAGE_BYTES) || { echo "the image would be larger than $(MAX_IMAGE_BYTES) bytes" >&2; exit 1; }
+	$(BUILDAH) bud --quiet --isolation chroot --format oci --identity-label=false --timestamp $$(git log -1 --format=%ct) \
+		--build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --file Dockerfile --tag $(IMG) dist/image
+	@rm -f dist/image.tar
+	@$(BUILDAH) push --quiet --digestfile dist/image.digest $(IMG) oci-archive:dist/image.tar:$(FULL_NAME)
+	@echo "$(IMG) is $$(cat dist/image.digest), $$(stat -c %s dist/image.tar) bytes packed"
+
+.PHONY: image-reproducible
+image-reproducible: image ## Build the image once more from a clone elsewhere, and compare the digests
+	@git diff --quiet HEAD || { echo "commit first: what is compared is one commit" >&2; exit 1; }
+	@elsewhere=$$(mktemp -d) && trap "rm -rf $$elsewhere" EXIT && git clone --quiet . $$elsewhere \
+		&& $(MAKE) --no-print-directory -C $$elsewhere image IMG=$(IMG) \
+		&& diff dist/image.digest $$elsewhere/dist/image.digest && echo "two builds, one digest"
+
+.PHONY: push
+push: buildah ## Push the image that was built to its registry (IMG=registry/name:tag)
+	$(BUILDAH) push $(IMG)
+
+KUBECTL ?= kubectl
+
+.PHONY: install-yaml
+install-yaml: ## Render config/default into dist/install.yaml (IMG=registry/name:tag)
+	@command -v $(KUBECTL) >/dev/null || { echo "kubectl is missing: install it, or say where it is with KUBECTL=..." >&2; exit 1; }
+	@mkdir -p dist
+	@$(KUBECTL) kustomize config/default | sed 's|image: metric-autoscaler:$(VERSION)$$|image: $(IMG)|' >dist/install.yaml
+	@grep -q 'image: $(IMG)$$' dist/install.yaml
+	@echo "dist/install.yaml installs $(IMG)"
+
+.PHONY: sbom
+sbom: ## Write what is in the image to dist/sbom.cdx.json (CycloneDX; needs cargo-cyclonedx)
+	@command -v cargo-cyclonedx >/dev/null || { echo "cargo-cyclonedx is missing: cargo install --locked cargo-cyclonedx" >&2; exit 1; }
+	@mkdir -p dist
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) cargo-cyclonedx cyclonedx --quiet --manifest-path crates/operator/Cargo.toml \
+		--format json --spec-version 1.5 --target $(RUST_TARGET) --no-build-deps --override-filename sbom.cdx
+	@# It writes one beside every crate, with the path where it was run.
+	@sed 's|file://$(CURDIR)|file://|g' crates/operator/sbom.cdx.json >dist/sbom.cdx.json
+	@find crates tests -name sbom.cdx.json -delete
+
 ##@ Before a commit
 
 .PHONY: fmt
