@@ -10,6 +10,7 @@ mod examples;
 mod faults;
 mod gated;
 mod leader;
+mod logs;
 mod manifests;
 mod memory;
 mod operator;

@@ -1,4 +1,6 @@
 //! The log: its form, its level, and that a panic reaches it.
+//!
+//! What happened is the `message` of a line; no field may be called that, or a line of JSON would have the key twice.
 
 use std::io::IsTerminal;
 
@@ -29,9 +31,9 @@ pub fn install(args: &Args) -> Result<(), TelemetryError> {
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
     std::panic::set_hook(Box::new(|panic| {
-        let message = panic.payload_as_str().unwrap_or("no message");
+        let detail = panic.payload_as_str().unwrap_or("no message");
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(message, location, "panicked");
+        tracing::error!(detail, location, "panicked");
     }));
     Ok(())
 }

@@ -72,11 +72,11 @@ fn log(subject: &Subject, acted: &Acted, changes: &[ConditionChange]) {
         }
     }
     for change in changes {
-        let (condition, reason, message) = (change.condition.as_str(), &change.reason, &change.message);
+        let (condition, reason, detail) = (change.condition.as_str(), &change.reason, &change.message);
         if change.good {
             tracing::info!(%namespace, %name, condition, %reason, "condition changed");
         } else {
-            tracing::warn!(%namespace, %name, condition, %reason, %message, "condition changed");
+            tracing::warn!(%namespace, %name, condition, %reason, %detail, "condition changed");
         }
     }
 }

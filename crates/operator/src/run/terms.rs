@@ -94,7 +94,7 @@ async fn finish(elector: &mut Elector, term: Term, end: End) {
         End::Lost(Lost::Expired) => tracing::warn!(epoch, "the lease could not be renewed in time"),
         End::Lost(Lost::Taken { by }) => tracing::warn!(epoch, by, "the lease is held by another replica"),
         End::Deserted => tracing::error!(epoch, "work ended without being told to: the lease is left to expire"),
-        End::Panicked(message) => tracing::error!(epoch, message, "work panicked: the lease is left to expire"),
+        End::Panicked(detail) => tracing::error!(epoch, detail, "work panicked: the lease is left to expire"),
     }
     elector.abandon();
 }
