@@ -3,8 +3,10 @@
 use std::fs;
 
 use serde_json::Value;
+use tokio::process::Command;
 
-use crate::world::World;
+use crate::shared::operator_binary;
+use crate::world::{World, assert_contains};
 
 /// The lines of an operator's log, each of which is one JSON object with one message.
 fn lines(world: &World, operator: &str) -> Vec<Value> {
@@ -48,4 +50,34 @@ async fn every_act_is_one_line_of_json_without_a_token_or_a_query() {
     for secret in ["dG9wIHNlY3JldA", "sum(", "rate(load"] {
         assert!(!text.contains(secret), "{secret} is in the log");
     }
+}
+
+/// As in our image, which holds one file.
+#[tokio::test]
+async fn where_there_are_no_certificate_authorities_a_source_with_https_asks_for_a_file() {
+    let world = World::new("no-authorities").await;
+    let kubeconfig = world.directory.join("operator.kubeconfig");
+    world.plane.write_kubeconfig(&kubeconfig, "none").unwrap();
+    let nothing = world.directory.join("nothing.pem");
+    fs::write(&nothing, "").unwrap();
+    let kubeconfig = kubeconfig.display().to_string();
+    let arguments = [
+        "--prometheus-url",
+        "https://prometheus.example.com",
+        "--kubeconfig",
+        &kubeconfig,
+    ];
+    let mut operator = Command::new(operator_binary());
+    operator
+        .args(arguments)
+        .env("SSL_CERT_FILE", &nothing)
+        .env("SSL_CERT_DIR", &world.directory);
+    let output = operator.output().await.unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_contains(
+        &said,
+        "failed to set the source of metrics up: failed to find the system's certificate authorities",
+    );
+    assert_contains(&said, "give a file with those of the source");
 }

@@ -135,6 +135,9 @@ pub enum SourceError {
     /// The HTTP client cannot be built.
     #[error("failed to build the HTTP client")]
     Client(#[source] reqwest::Error),
+    /// The source is encrypted, and nobody says whose certificates are good: an image has no authorities of a system.
+    #[error("failed to find the system's certificate authorities: give a file with those of the source")]
+    NoAuthorities(#[source] reqwest::Error),
 }
 
 /// An answer as it came.

@@ -112,7 +112,13 @@ fn http_client(settings: &Settings) -> Result<reqwest::Client, SourceError> {
     if let Some(certificate) = &settings.client_certificate {
         client = client.identity(identity(certificate)?);
     }
-    client.build().map_err(|error| SourceError::Client(error.without_url()))
+    let of_the_system = settings.is_encrypted() && settings.certificate_authority_file.is_none();
+    let refuse = if of_the_system {
+        SourceError::NoAuthorities
+    } else {
+        SourceError::Client
+    };
+    client.build().map_err(|error| refuse(error.without_url()))
 }
 
 /// A second crypto provider in the process makes kube panic at start; the first one named stays.
