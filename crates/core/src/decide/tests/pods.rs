@@ -50,3 +50,27 @@ fn r10_a_metric_without_series_tells_the_pods_that_it_should_have_them_of() {
     };
     assert_eq!(decision.metrics().next().unwrap().pods, Some(told));
 }
+
+#[test]
+fn r10_where_the_pods_are_not_known_a_number_says_nothing_and_the_rest_what_it_is() {
+    let told = |reading: Reading| {
+        let mut seen = observe_pods(2, reading, &[Some("500"), Some("500")]);
+        seen.pods = None;
+        let decision = decide(&policy(), &seen, &settled(2), at(0));
+        assert_eq!(decision.desired.get(), 2);
+        decision.metrics().next().unwrap().reading.clone()
+    };
+    let unknown = Reading::Failed(Failure::of(FailureClass::PodsUnknown));
+    assert_eq!(told(fresh("1000")), unknown);
+    let missing = Reading::Missing { source_proven: true };
+    assert_eq!(told(missing.clone()), missing);
+}
+
+#[test]
+fn r10_of_an_answer_that_is_no_number_no_pods_are_told() {
+    let reading = Reading::TooMany { series: 2, pod: None };
+    let seen = observe_pods(2, reading.clone(), &[Some("500"), None]);
+    let decision = decide(&policy(), &seen, &settled(2), at(0));
+    let step = decision.metrics().next().unwrap();
+    assert_eq!((&step.reading, step.pods), (&reading, None));
+}
