@@ -1,6 +1,7 @@
 //! One decision at a time. Rules are named by their number; see the scenario files for stories over time.
 
 mod fixtures;
+mod interruptions;
 mod limits;
 mod memory;
 mod metrics;

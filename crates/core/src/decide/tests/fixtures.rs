@@ -57,6 +57,13 @@ pub(super) fn policy() -> Policy {
     }
 }
 
+/// The same behind a window of 300 s against shrinking.
+pub(super) fn windowed() -> Policy {
+    let mut policy = policy();
+    policy.scale_down.window = Seconds::new(300);
+    policy
+}
+
 pub(super) fn by_value(mut policy: Policy) -> Policy {
     policy.metrics = vec![metric("load", TargetKind::Value, "100")];
     policy
