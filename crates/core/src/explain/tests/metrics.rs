@@ -124,3 +124,17 @@ fn a_metric_of_every_pod_tells_on_how_many_it_rests() {
         "metric load: no series, the target has no pods, blocks scaling down since 1970-01-01T00:00:00Z"
     );
 }
+
+#[test]
+fn all_metrics_are_told_and_those_that_block_scaling_down_apart() {
+    let blocks = step(Reading::TooMany { series: 2, pod: None }, BLOCKS, None);
+    let (asks_text, blocks_text) = (metric(&down()), metric(&blocks));
+    let of = |metrics: Vec<MetricStep>| {
+        let trail = asking(down(), vec![]);
+        decision(6, 6, Trail { metrics, ..trail })
+    };
+    let both = of(vec![down(), blocks]);
+    assert_eq!(crate::explain::metrics(&both), format!("{asks_text}; {blocks_text}"));
+    assert_eq!(crate::explain::blocking(&both), Some(blocks_text));
+    assert_eq!(crate::explain::blocking(&of(vec![down()])), None);
+}
