@@ -66,6 +66,10 @@ test-side-by-side: binaries ## Ours beside the HPA controller of Kubernetes, dec
 bench: toolchain ## Time one decision of the core (the aim: 20 us)
 	$(CARGO) bench --locked --package autoscaler-core
 
+.PHONY: model-check
+model-check: toolchain ## Every interleaving of a small cluster with several mishaps in one story (about ten minutes)
+	MODEL_CHECK=1 $(CARGO) test --locked --workspace --test membership -- --nocapture --test-threads 1 model
+
 TARGET ?= quantity
 FUZZ_SECONDS ?= 60
 

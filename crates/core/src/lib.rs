@@ -1,7 +1,8 @@
 //! How many replicas a workload should have, and why.
 //!
 //! The one door is [`decide`]: `(policy, observation, history, now) -> Decision`. Nothing in this crate reads a clock,
-//! does I/O or knows a Kubernetes type, so every decision can be replayed, and every rule is a plain unit test.
+//! does I/O or knows a Kubernetes type, so every decision can be replayed, and every rule is a plain unit test. How a member
+//! of a cluster leaves and comes is [`mod@membership`], which nothing drives yet.
 //!
 //! The steps on the way stand in [`mod@decide`]. Each leaves its reasons in the decision's [`Trail`]; [`explain`] is the
 //! only place that turns a trail into text.
@@ -10,6 +11,7 @@ pub mod decide;
 pub mod decision;
 pub mod explain;
 pub mod history;
+pub mod membership;
 pub mod observation;
 pub mod per_pod;
 pub mod policy;

@@ -1,0 +1,37 @@
+//! A member that left without a drain is forgotten, because a person allowed it or nothing of it is left (M10).
+
+use jiff::Timestamp;
+
+use super::operation::Operation;
+use super::profile::Profile;
+use super::world::{Listed, World};
+use super::{AbortCause, Effect, Ended, Step, Wait, act, end, wait};
+
+pub(super) fn step(operation: &Operation, world: &World, profile: &Profile, now: Timestamp) -> Step {
+    let member = &operation.member;
+    if world.target.uid != operation.target {
+        return end(operation, Ended::Aborted(AbortCause::TargetChanged));
+    }
+    if world.subject.uid.is_some() || world.target.ordinals().contains(&member.ordinal) {
+        // Somebody scaled back: its data is where it was, and nothing is lost.
+        return end(operation, Ended::Aborted(AbortCause::ReplicasChanged));
+    }
+    match world.listed_by_survivors(member.ordinal, &member.name) {
+        Listed::ByNone => end(operation, Ended::Done),
+        Listed::Unknown => wait(operation, Wait::Forgotten),
+        // Nobody has drained it, so it may be a pod on a node that is merely cut off, which still serves (M4).
+        Listed::ByAll | Listed::BySome if !world.subject.is_node_lost => wait(operation, Wait::NodeLost),
+        Listed::ByAll | Listed::BySome if may_forget(operation, world) => {
+            if operation.is_due(profile.times.retry, now) {
+                return act(operation.intending(now), Effect::Forget);
+            }
+            wait(operation, Wait::Forgotten)
+        }
+        Listed::ByAll | Listed::BySome => end(operation, Ended::Aborted(AbortCause::Person)),
+    }
+}
+
+/// A person named it, or its claim is gone and with it whatever it held.
+fn may_forget(operation: &Operation, world: &World) -> bool {
+    world.wish.forget.contains(&operation.member.name) || world.subject.has_stale_claim.is_no()
+}

@@ -1,0 +1,62 @@
+//! What was intended and cannot be taken back is in doubt until the world tells: done, or certainly not (M1).
+
+use super::super::operation::{Leave, Work};
+use super::super::profile::DrainStep;
+use super::super::world::Listed;
+use super::super::{Step, Wait, look, wait};
+use super::{Leaving, has_passed};
+
+impl Leaving<'_> {
+    /// A step that commits is intended, or comes after one, and it is not done.
+    pub(super) fn in_doubt(self, step: usize, planned: &DrainStep) -> Step {
+        let Self {
+            operation,
+            profile,
+            now,
+            ..
+        } = self;
+        if self.is_back() {
+            return self.came_back();
+        }
+        let is_first = operation.attempt.is_none();
+        if is_first || (planned.is_repeatable && operation.is_due(profile.times.retry, now)) {
+            return self.send(step, planned);
+        }
+        let name = planned.name.clone();
+        if self.is_stalled() || self.is_overdue() {
+            return wait(operation, Wait::Stalled(name));
+        }
+        wait(operation, Wait::Step(name))
+    }
+
+    /// Every survivor lists the member, and the member itself lists all of them and is not leaving: what was intended has
+    /// not happened, or the member has come back. What survivors list may be old news; what it lists itself is not.
+    pub(super) fn is_back(self) -> bool {
+        let (member, world) = (&self.operation.member, self.world);
+        let own = world.views.iter().find(|view| view.ordinal == member.ordinal);
+        let belongs = own.is_some_and(|own| world.pods.iter().all(|pod| own.lists(&pod.member).is_yes()));
+        let listed = world.listed_by_survivors(member.ordinal, &member.name);
+        belongs && listed == Listed::ByAll && world.subject.is_leaving.is_no()
+    }
+
+    /// That is believed only when it was seen twice, so far apart that news would have come round, with nothing under way
+    /// any more the first time. Then it can be taken back again, or goes on from its first step.
+    pub(super) fn came_back(self) -> Step {
+        let Self {
+            operation,
+            profile,
+            now,
+            ..
+        } = self;
+        if has_passed(operation.looks.undone, profile.times.gossip, now) {
+            return look(operation.at(
+                Work::Leave(Leave::Draining {
+                    step: 0,
+                    committed: false,
+                }),
+                now,
+            ));
+        }
+        wait(operation, Wait::InDoubt)
+    }
+}

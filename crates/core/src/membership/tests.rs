@@ -1,0 +1,6 @@
+//! The rules M1 to M20, one by one, on worlds made by hand.
+
+mod fixtures;
+mod growth;
+mod people;
+mod shrink;

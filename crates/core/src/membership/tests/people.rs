@@ -1,0 +1,129 @@
+//! People and other writers, edits in mid-operation (M9 to M14).
+
+use rstest::rstest;
+
+use super::fixtures::*;
+use crate::membership::*;
+
+#[rstest]
+#[case::not_active(|world: &mut World| world.wish.stop = Some(Stop::NotActive), AbortCause::Stop(Stop::NotActive))]
+#[case::membership_removed(|world: &mut World| world.wish.stop = Some(Stop::MembershipRemoved), AbortCause::Stop(Stop::MembershipRemoved))]
+#[case::contended(|world: &mut World| world.wish.stop = Some(Stop::Contended), AbortCause::Stop(Stop::Contended))]
+#[case::deleted(|world: &mut World| world.wish.stop = Some(Stop::Deleted), AbortCause::Stop(Stop::Deleted))]
+#[case::the_minimum_was_raised(|world: &mut World| world.wish.floor = replicas(3), AbortCause::Bounds)]
+#[case::somebody_scaled(|world: &mut World| world.target.replicas = replicas(5), AbortCause::ReplicasChanged)]
+#[case::a_rollout_began(|world: &mut World| world.target.is_settled = false, AbortCause::TargetChanged)]
+#[case::the_target_is_another(|world: &mut World| world.target.uid = "another".to_owned(), AbortCause::TargetChanged)]
+#[case::the_ordinals_moved(|world: &mut World| world.target.first_ordinal = 10, AbortCause::TargetChanged)]
+#[case::the_pod_is_another(|world: &mut World| world.subject.uid = Some("another".to_owned()), AbortCause::PodReplaced)]
+fn m9_what_changes_in_mid_operation_takes_it_back_before_the_commit(
+    #[case] change: fn(&mut World),
+    #[case] cause: AbortCause,
+) {
+    let mut world = world(3, 2);
+    world.done[0] = Fact::Yes;
+    let operation = on_its_way(&world, draining(1, false));
+    change(&mut world);
+    let aborting = Work::Leave(Leave::Aborting { left: 2, cause });
+    assert_eq!(seen(&operation, &world, 1).operation.work, aborting);
+}
+
+#[test]
+fn m9_an_edited_profile_takes_it_back_before_the_commit_and_not_afterwards() {
+    let mut world = world(3, 2);
+    world.done[0] = Fact::Yes;
+    world.subject.is_leaving = Fact::Yes;
+    let mut edited = profile();
+    edited.digest = "second".to_owned();
+    let look = |operation: &Operation| step(operation, &Event::Looked(Box::new(world.clone())), &edited, at(1));
+    let before = on_its_way(&world, draining(1, false));
+    let cause = AbortCause::Stop(Stop::ProfileChanged);
+    assert_eq!(
+        look(&before).operation.work,
+        Work::Leave(Leave::Aborting { left: 2, cause })
+    );
+    let after = on_its_way(&world, draining(1, true)).intending(at(0));
+    assert_eq!(look(&after).operation.work, draining(1, true));
+}
+
+#[test]
+fn m10_nobody_is_forgotten_but_by_name_or_when_nothing_is_left_of_it() {
+    let mut world = world(2, 2);
+    for view in &mut world.views {
+        view.lists = Some((0..3).map(name).collect());
+    }
+    world.subject.uid = None;
+    world.subject.is_node_lost = true;
+    world.subject.has_stale_claim = Fact::Yes;
+    let begin = |world: &World| begin(world, &profile(), replicas(10), name, "op-1", at(0));
+    assert_eq!(begin(&world), Err(Idle::Undrained("broker-2".to_owned())));
+    world.wish.forget = vec!["broker-2".to_owned()];
+    let operation = begin(&world).unwrap();
+    assert_eq!(operation.work, Work::Forget);
+    assert_eq!(seen(&operation, &world, 1).then, Then::Act(Effect::Forget));
+    // A pod on a node that is merely cut off still runs (M4).
+    world.subject.is_node_lost = false;
+    assert_eq!(seen(&operation, &world, 1).then, Then::Wait(Wait::NodeLost));
+    // Scaled back, it is a member as before.
+    world.subject.uid = Some("uid-2".to_owned());
+    let ended = Then::End(Ended::Aborted(AbortCause::ReplicasChanged));
+    assert_eq!(seen(&operation, &world, 1).then, ended);
+}
+
+#[test]
+fn m11_while_everything_is_stopped_nothing_begins() {
+    let mut stopped = world(1, 3);
+    stopped.target.replicas = replicas(0);
+    stopped.pods.clear();
+    stopped.views.clear();
+    assert_eq!(
+        begin(&stopped, &profile(), replicas(10), name, "op-1", at(0)),
+        Err(Idle::Stopped)
+    );
+}
+
+#[test]
+fn m11_nothing_runs_until_all_members_are_back() {
+    let mut world = world(3, 2);
+    world.pods.pop();
+    let operation = on_its_way(&super::fixtures::world(3, 2), Work::Leave(Leave::Gating));
+    world.subject.uid = Some("uid-2".to_owned());
+    assert_eq!(until_settled(&operation, &world, 1).then, Then::Wait(Wait::Agreement));
+}
+
+#[test]
+fn m13_where_the_target_itself_goes_it_ends_at_once() {
+    let mut world = world(3, 2);
+    let operation = on_its_way(&world, draining(1, true));
+    world.target.is_going = true;
+    let ended = Then::End(Ended::Aborted(AbortCause::TargetGoing));
+    assert_eq!(seen(&operation, &world, 1).then, ended);
+}
+
+#[test]
+fn m14_after_the_commit_it_goes_on_only_with_the_same_pod_and_count() {
+    let mut world = left(3, 2);
+    world.target.uid = "another".to_owned();
+    let operation = on_its_way(&super::fixtures::world(3, 2), Work::Leave(Leave::Patched)).intending(at(0));
+    assert!(matches!(
+        seen(&operation, &world, 1).then,
+        Then::Act(Effect::Lower { .. })
+    ));
+    world.target.replicas = replicas(5);
+    assert_eq!(seen(&operation, &world, 1).then, Then::Wait(Wait::TargetReplaced));
+}
+
+#[test]
+fn m14a_a_person_aborts_one_operation_by_its_id_and_no_other() {
+    let mut world = world(3, 2);
+    world.done[0] = Fact::Yes;
+    let operation = on_its_way(&world, draining(1, false));
+    world.wish.abort = Some("op-0".to_owned());
+    assert_eq!(seen(&operation, &world, 1).then, Then::Act(Effect::Drain(1)));
+    world.wish.abort = Some("op-1".to_owned());
+    let cause = AbortCause::Person;
+    assert_eq!(
+        seen(&operation, &world, 1).operation.work,
+        Work::Leave(Leave::Aborting { left: 2, cause })
+    );
+}
