@@ -89,3 +89,59 @@ fn free(ScaleTargetRef { kind, name, .. }: &ScaleTargetRef, target: &TargetView)
 pub(in crate::reconcile) fn contended(target: &TargetView, contention: Contention) -> String {
     explain::contended(contention, target.last_set_by.as_deref())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::rivals::{Rivals, TargetKey};
+    use crate::scripted_server::{ScriptedServer, Watch};
+
+    const HPAS: &str = "/apis/autoscaling/v2/horizontalpodautoscalers";
+
+    /// What stands in the way, with HPAs that cannot be watched, or not even listed.
+    async fn obstacle(list: Option<u16>, seconds: u64) -> (&'static str, String) {
+        let (server, stop) = (ScriptedServer::default(), CancellationToken::new());
+        server.let_watch(HPAS, Watch::Refused(500));
+        match list {
+            Some(status) => server.refuse(HPAS, status),
+            None => server.serve_list(HPAS, &[]),
+        }
+        let (_, gate) = ScriptedServer::clock_and_gate();
+        let rivals = Rivals::watch(&server.client(), &gate, None, &stop);
+        rivals.complete();
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let reference = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
+        let reference: ScaleTargetRef = serde_json::from_value(reference).unwrap();
+        let me = Contender {
+            target: TargetKey::of(&reference),
+            created: Timestamp::UNIX_EPOCH,
+            uid: "u-1".to_owned(),
+        };
+        let Err(obstacle) = no_rival(rivals.of("default", &me).await, &reference) else {
+            panic!("nothing stands in the way");
+        };
+        (obstacle.reason, obstacle.message)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn r22_rivals_that_are_not_known_are_told_with_what_keeps_them_from_us() {
+        let (reason, message) = obstacle(Some(500), 1).await;
+        assert_eq!(reason, "WaitingForCache");
+        let waiting = "waiting for the first list of HorizontalPodAutoscaler, to learn whether another autoscaler scales \
+                       Deployment web; it has been failing for ";
+        assert!(message.starts_with(waiting), "{message}");
+        assert!(message.ends_with(": HTTP 500: etcd is away"), "{message}");
+
+        let (reason, message) = obstacle(None, 120).await;
+        assert_eq!(reason, "RivalsUnknown");
+        let broken = "it is not known any more whether another autoscaler scales Deployment web: the watch of \
+                      HorizontalPodAutoscaler is broken; it has been failing for ";
+        assert!(message.starts_with(broken), "{message}");
+        assert!(message.ends_with(": HTTP 500: etcd is away"), "{message}");
+    }
+}
