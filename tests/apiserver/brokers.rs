@@ -35,11 +35,7 @@ spec:
 
 /// Applies the definition, and waits until it is served.
 pub(crate) async fn install(plane: &ControlPlane) {
-    // Others may be doing the same.
-    eventually("brokers are defined", Duration::from_secs(30), || {
-        plane.apply(DEFINITION)
-    })
-    .await;
+    plane.apply(DEFINITION).await.unwrap();
     eventually("brokers are served", Duration::from_secs(30), || async {
         let listed = plane.kubectl(&["get", "brokers.example.com"]).await.unwrap();
         listed.success.then_some(()).ok_or(listed.stderr)

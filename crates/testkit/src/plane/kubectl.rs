@@ -27,7 +27,19 @@ impl ControlPlane {
     }
 
     /// Runs kubectl as the admin, with `input` as its standard input.
+    ///
+    /// `kubectl apply` looks whether an object is there before it creates it. Where another test has created it in between,
+    /// it is done once more.
     pub async fn kubectl_with_input(&self, arguments: &[&str], input: &str) -> io::Result<Output> {
+        let output = self.run_kubectl(arguments, input).await?;
+        let collided = arguments.first() == Some(&"apply") && output.stderr.contains("(AlreadyExists)");
+        if collided {
+            return self.run_kubectl(arguments, input).await;
+        }
+        Ok(output)
+    }
+
+    async fn run_kubectl(&self, arguments: &[&str], input: &str) -> io::Result<Output> {
         let mut command = Command::new(&self.kubectl);
         command.args(arguments).kill_on_drop(true);
         // Its discovery cache would otherwise be in the home directory, and shared with real clusters.
