@@ -90,7 +90,8 @@ mutants: toolchain ## Break the core in every way cargo-mutants knows, and list 
 
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^$$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 COMMIT := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || echo unknown)
-IMG ?= metric-autoscaler:$(VERSION)
+# With the host in it that local images have: a kubelet would look for a bare name elsewhere.
+IMG ?= localhost/metric-autoscaler:$(VERSION)
 
 # musl, because glibc's resolver wants shared libraries. The plain C compiler will do: only ring has C, which needs no libc.
 RUST_TARGET ?= $(shell uname -m)-unknown-linux-musl
@@ -108,8 +109,6 @@ static: toolchain ## Build the operator as one static binary (the first time som
 
 # Its storage driver needs no support from the kernel, its isolation no rights: the image is two files that are copied.
 BUILDAH ?= buildah --storage-driver vfs
-# What a kubelet makes of a name without a registry: an archive that is imported has to have it already.
-FULL_NAME = $(if $(findstring /,$(IMG)),$(IMG),docker.io/library/$(IMG))
 MAX_IMAGE_BYTES := $(shell echo $$((25 << 20)))
 
 .PHONY: buildah
@@ -124,7 +123,7 @@ image: buildah static ## Build the image, and dist/image.tar for nodes that reac
 	$(BUILDAH) bud --quiet --isolation chroot --format oci --identity-label=false --timestamp $$(git log -1 --format=%ct) \
 		--build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --file Dockerfile --tag $(IMG) dist/image
 	@rm -f dist/image.tar
-	@$(BUILDAH) push --quiet --digestfile dist/image.digest $(IMG) oci-archive:dist/image.tar:$(FULL_NAME)
+	@$(BUILDAH) push --quiet --digestfile dist/image.digest $(IMG) oci-archive:dist/image.tar:$(IMG)
 	@echo "$(IMG) is $$(cat dist/image.digest), $$(stat -c %s dist/image.tar) bytes packed"
 
 .PHONY: image-reproducible
