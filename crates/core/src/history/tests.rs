@@ -241,3 +241,18 @@ fn a_change_counts_strictly_within_a_period() {
     changes.record(change(100), horizon);
     assert_eq!(changes.forgotten(), None);
 }
+
+#[test]
+fn the_last_removal_and_the_largest_count_of_a_time_are_found() {
+    let mut changes = Changes::default();
+    for (from, to, second) in [(2, 5, 0), (5, 3, 10), (3, 4, 20)] {
+        let (from, to, at, cause) = (replicas(from), replicas(to), at(second), ChangeCause::Ours);
+        changes.record(Change { from, to, at, cause }, SignedDuration::from_hours(1));
+    }
+    assert_eq!(
+        (changes.last_removal(), changes.last_growth()),
+        (Some(at(10)), Some(at(20)))
+    );
+    let largest = |since, present| changes.largest_since(at(since), replicas(present)).get();
+    assert_eq!((largest(10, 4), largest(11, 4), largest(11, 9)), (5, 4, 9));
+}
