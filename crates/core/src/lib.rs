@@ -7,6 +7,7 @@
 //! The steps on the way stand in [`mod@decide`]. Each leaves its reasons in the decision's [`Trail`]; [`explain`] is the
 //! only place that turns a trail into text.
 
+pub mod coverage;
 pub mod decide;
 pub mod decision;
 pub mod explain;
@@ -20,6 +21,7 @@ pub mod ratio;
 pub mod reading;
 pub mod replicas;
 
+pub use coverage::{Coverage, Expected, Fill};
 pub use decide::decide;
 pub use decision::{Decision, Direction, Limit, LimitCause, MetricStep, Trail};
 pub use history::{Change, ChangeCause, Continuity, History, Stored};

@@ -4,7 +4,7 @@
 //! [`Reading`](autoscaler_core::Reading), the vocabulary of the core; nothing here decides a count.
 //!
 //! ```text
-//! plan -> read -> (core proposes a change) -> probe -> judge
+//! plan -> read -> (core proposes a change) -> probe -> (core judges what was found)
 //! ```
 
 pub mod answer;
@@ -22,6 +22,6 @@ mod slots;
 pub use answer::{OfPods, OwnSeries, PodLabels};
 pub use observer::{Observer, Outcome, RequestKind};
 pub use plan::{Leaf, PlanError, PlannedQuery, QueryPlan};
-pub use probe::{Coverage, OwnPods, PodNames, ProbeContext, judge};
+pub use probe::{OwnPods, PodNames, ProbeContext};
 pub use prometheus::Prometheus;
 pub use source::{ClientCertificate, SourceConfig, SourceError};

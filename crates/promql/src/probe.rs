@@ -7,18 +7,17 @@
 
 use std::collections::BTreeSet;
 
+use autoscaler_core::coverage::{self, Coverage, Expected, Fill};
 use autoscaler_core::{Failure, FailureClass, Replicas};
 use jiff::SignedDuration;
 
 use crate::answer::{Answer, Value};
 use crate::plan::{LOOKBACK_DELTA, Leaf, offset_text};
 
-mod judge;
 mod pods;
 
 pub(crate) use pods::quoted;
 
-pub use judge::judge;
 pub use pods::{OwnPods, PodNames};
 
 /// The label that tells the rows of a probe apart.
@@ -26,31 +25,6 @@ const ROW: &str = "probe";
 
 /// The label of a number of samples.
 const SAMPLES: &str = "samples";
-
-/// Beyond this range its past fill is not asked for: it reads two more ranges of every series.
-const LONGEST_FILL: SignedDuration = SignedDuration::from_hours(1);
-
-/// How far back a scrape target that is down now is looked for among those that had series, beside the look-back: a
-/// loss that lasts longer than the look-back must not become the new normal.
-const HAD_SERIES: [SignedDuration; 3] = [
-    SignedDuration::from_mins(15),
-    SignedDuration::from_hours(1),
-    SignedDuration::from_hours(6),
-];
-
-/// The same before an absence is taken for no load. It is asked for where the user wants that, about series that are gone,
-/// and so can afford to be dense: a target is found if it had its series for about as long as it has been down.
-const HAD_SERIES_BEFORE_THE_ABSENCE: [SignedDuration; 9] = [
-    SignedDuration::from_mins(1),
-    SignedDuration::from_mins(2),
-    SignedDuration::from_mins(5),
-    SignedDuration::from_mins(10),
-    SignedDuration::from_mins(20),
-    SignedDuration::from_mins(40),
-    SignedDuration::from_mins(80),
-    SignedDuration::from_mins(160),
-    SignedDuration::from_hours(6),
-];
 
 /// What a probe is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,39 +42,16 @@ pub struct ProbeContext {
     pub namespace: Option<(String, String)>,
 }
 
-/// What a probe found about one selector.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Coverage {
-    /// Age of the newest sample; `None` if there is no series.
-    pub age: Option<SignedDuration>,
-    /// Series now.
-    pub now: u64,
-    /// Series one look-back of the query ago.
-    pub before: u64,
-    /// Series one look-back of this selector ago, which is shorter where the query has a longer range elsewhere.
-    pub old: u64,
-    /// Scrape targets that had such series within the last hours and are down now (`up` is 0).
-    pub down: u64,
-    /// Of the target's own pods, how many have a series; 0 means that the selector is about something else.
-    pub own_pods: u64,
-    /// How well the range of the selector is filled.
-    pub fill: Fill,
-}
-
-/// How well a range is filled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fill {
-    /// There is no range, or one too long to look behind.
-    NotAsked,
-    /// Samples of the best-filled series.
-    Samples {
-        /// Within the range now.
-        now: u64,
-        /// The most that the range held before.
-        lately: u64,
-    },
-    /// The question failed.
-    Unknown(FailureClass),
+impl ProbeContext {
+    /// The numbers in it, which the coverage of a selector is compared with.
+    pub fn expected(&self) -> Expected {
+        Expected {
+            max_sample_age: self.max_sample_age,
+            replicas: self.replicas,
+            replicas_before: self.replicas_before,
+            ready: self.own_pods.as_ref().map(|pods| pods.ready),
+        }
+    }
 }
 
 /// What is asked about one selector.
@@ -128,7 +79,6 @@ impl<'a> Probe<'a> {
         let Leaf { selector, offset, .. } = self.leaf;
         let now = selector.instant(*offset);
         let before = selector.instant(*offset + self.look_back);
-        let had = HAD_SERIES.map(|ago| ago.max(self.look_back));
         let mut rows = vec![
             row(
                 "age",
@@ -136,7 +86,7 @@ impl<'a> Probe<'a> {
             ),
             row("now", &format!("count({now})")),
             row("before", &format!("count({before})")),
-            row("down", &self.down(&had)),
+            row("down", &self.down(&coverage::had_series(self.look_back))),
         ];
         if self.has_its_own_look_back() {
             let old = selector.instant(*offset + self.leaf.look_back);
@@ -164,7 +114,7 @@ impl<'a> Probe<'a> {
         let now = samples(SignedDuration::ZERO);
         // The number of series and the largest number of samples, by one look at the range.
         let mut rows = vec![row("in_range", &format!("count_values(\"{SAMPLES}\", {now})"))];
-        if range <= LONGEST_FILL {
+        if coverage::is_fill_looked_at(range) {
             rows.push(row("fill_before", &format!("max({})", samples(range))));
             let behind = samples(LOOKBACK_DELTA + range);
             rows.push(row("fill_behind", &format!("max({behind})")));
@@ -175,16 +125,15 @@ impl<'a> Probe<'a> {
     /// The query that finds a number, and so an answer at all, while an absence of this selector must not be believed: how
     /// many of the scrape targets that had its series are down.
     pub fn absence_text(&self) -> String {
-        self.down(&HAD_SERIES_BEFORE_THE_ABSENCE)
+        self.down(&coverage::had_series_before_the_absence(self.look_back))
     }
 
-    /// The number of scrape targets that are known to Prometheus and down, of those that had series of this selector one
-    /// look-back ago or at another time; nothing for none. All of it is shifted as the selector is. A pod that was removed is no scrape target any more, and so is
-    /// not counted.
-    fn down(&self, at_other_times: &[SignedDuration]) -> String {
+    /// The number of scrape targets that are known to Prometheus and down, of those that had series of this selector at
+    /// one of these times; nothing for none. All of it is shifted as the selector is. A pod that was removed is no scrape
+    /// target any more, and so is not counted.
+    fn down(&self, times: &BTreeSet<SignedDuration>) -> String {
         let Leaf { selector, offset, .. } = self.leaf;
-        let times: BTreeSet<_> = at_other_times.iter().chain([&self.look_back]).collect();
-        let had: Vec<String> = times.into_iter().map(|ago| selector.instant(*offset + *ago)).collect();
+        let had: Vec<String> = times.iter().map(|ago| selector.instant(*offset + *ago)).collect();
         let up = format!("up{}", offset_text(*offset));
         format!("count(({up} == 0) and on (job, instance) ({}))", had.join(" or "))
     }
@@ -227,6 +176,7 @@ impl<'a> Probe<'a> {
             },
             down: rows.count("down")?,
             own_pods: rows.count("pods")?,
+            over: self.leaf.over_time.then_some(self.leaf.look_back),
             fill,
         })
     }
@@ -240,7 +190,7 @@ impl<'a> Probe<'a> {
             now = now.max(samples);
         }
         let lately = rows.count("fill_before")?.max(rows.count("fill_behind")?);
-        let is_asked = self.leaf.range.is_some_and(|range| range <= LONGEST_FILL);
+        let is_asked = self.leaf.range.is_some_and(coverage::is_fill_looked_at);
         let fill = if is_asked {
             Fill::Samples { now, lately }
         } else {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use autoscaler_core::{Evidence, Failure, FailureClass, PartialCause, Reading};
+use autoscaler_core::coverage::judge;
+use autoscaler_core::{Coverage, Evidence, Failure, FailureClass, PartialCause, Reading};
 use futures::future;
 use tokio::time::{Instant, timeout_at};
 
@@ -12,7 +13,7 @@ use crate::back_off::BackOff;
 use crate::health::Health;
 use crate::observer::{Observer, Outcome, RequestKind, Silent};
 use crate::plan::{Leaf, PlanError, PlannedQuery, QueryPlan, offset_text};
-use crate::probe::{Coverage, Probe, ProbeContext, judge};
+use crate::probe::{Probe, ProbeContext};
 use crate::share::{Asked, Sent, Share, Sharing};
 use crate::slots::Slots;
 use crate::source::{Raw, Source, SourceConfig, SourceError};
@@ -127,21 +128,21 @@ impl Prometheus {
             Ok((coverages, false)) => coverages,
             Err(failure) => return Reading::Failed(failure.of_the_probe()),
         };
-        self.proven(judge(reading, &coverages, context), false, query, deadline)
-            .await
+        let judged = judge(reading, &coverages, &context.expected());
+        self.proven(judged, false, query, deadline).await
     }
 
     /// The coverage of each selector, and whether any came with a warning.
-    async fn coverages<'a>(
+    async fn coverages(
         &self,
-        (plan, narrowed): (&'a QueryPlan, &'a [Leaf]),
-        context: &'a ProbeContext,
+        (plan, narrowed): (&QueryPlan, &[Leaf]),
+        context: &ProbeContext,
         deadline: Instant,
-    ) -> Result<(Vec<(Probe<'a>, Coverage)>, bool), Failure> {
+    ) -> Result<(Vec<Coverage>, bool), Failure> {
         let probe = |leaf| Probe::new(leaf, plan.look_back, context.own_pods.as_ref());
         let requests = plan.leaves.iter().zip(narrowed).map(|(leaf, narrowed)| async move {
             let found = self.coverage(probe(narrowed), deadline).await?;
-            let nothing = found.0.1.now == 0 && found.0.1.before == 0;
+            let nothing = found.0.now == 0 && found.0.before == 0;
             // Series that carry the label only in the answer (a join gives it) are judged as a whole.
             if nothing && leaf != narrowed {
                 return self.coverage(probe(leaf), deadline).await;
@@ -153,11 +154,7 @@ impl Prometheus {
     }
 
     /// Both questions about one selector, at once. The second reads whole ranges, and may fail alone.
-    async fn coverage<'a>(
-        &self,
-        probe: Probe<'a>,
-        deadline: Instant,
-    ) -> Result<((Probe<'a>, Coverage), bool), Failure> {
+    async fn coverage(&self, probe: Probe<'_>, deadline: Instant) -> Result<(Coverage, bool), Failure> {
         let kind = RequestKind::Probe;
         let filled = async {
             let text = probe.fill_text()?;
@@ -171,7 +168,7 @@ impl Prometheus {
             .map(|filled| filled.as_deref().map_err(|failure| failure.class));
         let coverage = probe.coverage(&answer, filled)?;
         let warned = answer.warned || filled.is_some_and(|filled| filled.is_ok_and(|answer| answer.warned));
-        Ok(((probe, coverage), warned))
+        Ok((coverage, warned))
     }
 
     /// Fills in whether the source would know (R4). An answer with a warning proves nothing.

@@ -1,6 +1,8 @@
+use autoscaler_core::Seconds;
+
 use super::*;
 use crate::answer::parse;
-use crate::plan::QueryPlan;
+use crate::plan::{PlannedQuery, QueryPlan};
 
 fn leaf(query: &str) -> Leaf {
     QueryPlan::of(query).unwrap().leaves.remove(0)
@@ -71,6 +73,40 @@ fn a_selector_that_looks_back_less_than_its_query_is_asked_for_its_own_past_too(
     assert!(text(0).contains(r#"label_replace(count(a offset 60s), "probe", "old", "", "")"#));
     assert!(!text(1).contains("\"old\""), "it is the one before");
     assert!(!text(2).contains("\"old\""), "an instant value is never young");
+}
+
+/// Else fewer replicas within the longer look-back would excuse fewer series within the shorter.
+#[test]
+fn r2_every_selector_is_compared_over_the_look_back_of_the_query() {
+    let plan = QueryPlan::of("sum(rate(a[1m])) / sum(rate(b[10m]))").unwrap();
+    let text = Probe::new(&plan.leaves[0], plan.look_back, None).text();
+    assert!(text.contains("count(a offset 600s)"), "{text}");
+}
+
+#[test]
+fn r2_the_users_word_on_a_look_back_is_what_must_be_filled() {
+    let query = PlannedQuery::new("job:rate5m", Some(Seconds::new(300)));
+    let plan = query.plan().unwrap();
+    let probe = Probe::new(&plan.leaves[0], plan.look_back, None);
+    let text = probe.text();
+    assert!(
+        text.contains(r#"count(job:rate5m offset 300s), "probe", "before""#),
+        "{text}"
+    );
+    let over = |probe: Probe<'_>| probe.coverage(&answer(&ROWS), None).map(|coverage| coverage.over);
+    assert_eq!(over(probe), Ok(Some(SignedDuration::from_mins(5))));
+    let instant = leaf("job:rate5m");
+    assert_eq!(over(Probe::new(&instant, instant.look_back, None)), Ok(None));
+}
+
+#[test]
+fn r2_a_selector_must_be_filled_over_its_own_look_back() {
+    let plan = QueryPlan::of("sum(rate(a[1m])) + sum(rate(b[1h]))").unwrap();
+    for (leaf, over) in [(0, SignedDuration::from_mins(1)), (1, SignedDuration::from_hours(1))] {
+        let probe = Probe::new(&plan.leaves[leaf], plan.look_back, None);
+        let coverage = probe.coverage(&answer(&ROWS), None);
+        assert_eq!(coverage.map(|coverage| coverage.over), Ok(Some(over)));
+    }
 }
 
 #[test]
@@ -155,6 +191,7 @@ fn coverage() -> Coverage {
         old: 9,
         down: 1,
         own_pods: 3,
+        over: Some(SignedDuration::from_mins(1)),
         fill: Fill::NotAsked,
     }
 }
@@ -207,6 +244,7 @@ fn a_probe_without_rows_found_no_series() {
         old: 0,
         down: 0,
         own_pods: 0,
+        over: None,
         fill: Fill::NotAsked,
     };
     assert_eq!(

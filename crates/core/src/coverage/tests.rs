@@ -1,18 +1,11 @@
-use autoscaler_core::{Evidence, Failure, FailureClass, PartialCause, Quantity, Reading, Replicas, Seconds};
-use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::{Leaf, PlannedQuery, QueryPlan};
-use crate::probe::{Fill, OwnPods, PodNames};
+use crate::{Failure, Quantity};
 
 mod fill;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
-
-fn leaf(query: &str) -> Leaf {
-    QueryPlan::of(query).unwrap().leaves.remove(0)
-}
 
 fn value() -> Quantity {
     Quantity::from_units(120)
@@ -30,32 +23,28 @@ fn partial(cause: PartialCause) -> Reading {
 }
 
 /// Ten replicas, no change of size, a minute of age allowed.
-fn context() -> ProbeContext {
-    ProbeContext {
+fn expected() -> Expected {
+    Expected {
         max_sample_age: MINUTE,
         replicas: Replicas::new(10),
         replicas_before: Replicas::new(10),
-        own_pods: None,
-        namespace: None,
+        ready: None,
     }
 }
 
-fn shrunk(from: u32, to: u32) -> ProbeContext {
-    ProbeContext {
+fn shrunk(from: u32, to: u32) -> Expected {
+    Expected {
         replicas: Replicas::new(to),
         replicas_before: Replicas::new(from),
-        ..context()
+        ..expected()
     }
 }
 
-fn expecting_pods(ready: u32) -> ProbeContext {
-    let names = PodNames::of_deployment("web");
-    let own_pods = Some(OwnPods {
-        ready: Replicas::new(ready),
-        namespace: "shop".into(),
-        names,
-    });
-    ProbeContext { own_pods, ..context() }
+fn expecting_pods(ready: u32) -> Expected {
+    Expected {
+        ready: Some(Replicas::new(ready)),
+        ..expected()
+    }
 }
 
 const FULL: Fill = Fill::Samples { now: 4, lately: 4 };
@@ -70,30 +59,25 @@ fn whole() -> Coverage {
         old: 10,
         down: 0,
         own_pods: 0,
+        over: Some(MINUTE),
         fill: FULL,
     }
 }
 
-fn judged_as(query: &str, coverage: Coverage, context: &ProbeContext) -> Reading {
-    let leaf = leaf(query);
-    let probe = Probe::new(&leaf, leaf.look_back, context.own_pods.as_ref());
-    judge(fresh(Evidence::Unprobed), &[(probe, coverage)], context)
-}
-
-fn judged(coverage: Coverage, context: &ProbeContext) -> Reading {
-    judged_as("sum(rate(m[1m]))", coverage, context)
+fn judged(coverage: Coverage, expected: &Expected) -> Reading {
+    judge(fresh(Evidence::Unprobed), &[coverage], expected)
 }
 
 #[test]
 fn r1_fresh_samples_of_all_series_are_probed() {
-    assert_eq!(judged(whole(), &context()), fresh(Evidence::Probed));
+    assert_eq!(judged(whole(), &expected()), fresh(Evidence::Probed));
     assert_eq!(
         judged(
             Coverage {
                 age: Some(MINUTE),
                 ..whole()
             },
-            &context()
+            &expected()
         ),
         fresh(Evidence::Probed)
     );
@@ -106,32 +90,28 @@ fn r1_a_sample_older_than_allowed_is_stale() {
         age: Some(age),
         ..whole()
     };
-    assert_eq!(judged(coverage, &context()), Reading::Stale { age, limit: MINUTE });
+    assert_eq!(judged(coverage, &expected()), Reading::Stale { age, limit: MINUTE });
 }
 
 #[test]
 fn r1_the_stalest_selector_decides() {
-    let (a, b) = (leaf("a"), leaf("b"));
     let old = Coverage {
         age: Some(MINUTE * 3),
         ..whole()
     };
-    let coverages = [
-        (Probe::new(&a, a.look_back, None), old),
-        (Probe::new(&b, b.look_back, None), whole()),
-    ];
+    let coverages = [old, whole()];
     let stale = Reading::Stale {
         age: MINUTE * 3,
         limit: MINUTE,
     };
-    assert_eq!(judge(fresh(Evidence::Unprobed), &coverages, &context()), stale);
+    assert_eq!(judge(fresh(Evidence::Unprobed), &coverages, &expected()), stale);
 }
 
 #[test]
 fn r2_half_the_series_gone_are_fewer_series() {
     let coverage = Coverage { now: 5, ..whole() };
     assert_eq!(
-        judged(coverage, &context()),
+        judged(coverage, &expected()),
         partial(PartialCause::FewerSeries { now: 5, before: 10 })
     );
 }
@@ -145,7 +125,7 @@ fn r2_all_series_gone_beside_another_selector_are_fewer_series() {
         ..whole()
     };
     assert_eq!(
-        judged(coverage, &context()),
+        judged(coverage, &expected()),
         partial(PartialCause::FewerSeries { now: 0, before: 10 })
     );
 }
@@ -181,7 +161,7 @@ fn r2_more_replicas_explain_nothing_less() {
 #[test]
 fn r2_more_series_than_before_are_fine() {
     assert_eq!(
-        judged(Coverage { now: 20, ..whole() }, &context()),
+        judged(Coverage { now: 20, ..whole() }, &expected()),
         fresh(Evidence::Probed)
     );
 }
@@ -210,7 +190,7 @@ fn r2_series_of_other_pods_are_not_compared_with_ours() {
 fn r2_scrape_targets_that_are_down_are_a_loss_however_long_ago_they_went() {
     let coverage = Coverage { down: 2, ..whole() };
     assert_eq!(
-        judged(coverage.clone(), &context()),
+        judged(coverage.clone(), &expected()),
         partial(PartialCause::TargetsDown { down: 2 })
     );
     // Unless as many replicas were removed, and the configuration still names them.
@@ -223,7 +203,6 @@ fn r2_scrape_targets_that_are_down_are_a_loss_however_long_ago_they_went() {
 
 #[test]
 fn r2_a_selector_that_never_had_series_does_not_spoil_the_others() {
-    let (requests, errors) = (leaf("rate(requests[1m])"), leaf("rate(errors[1m])"));
     let none = Coverage {
         age: None,
         now: 0,
@@ -231,14 +210,12 @@ fn r2_a_selector_that_never_had_series_does_not_spoil_the_others() {
         old: 0,
         down: 0,
         own_pods: 0,
+        over: Some(MINUTE),
         fill: EMPTY,
     };
-    let coverages = [
-        (Probe::new(&requests, requests.look_back, None), whole()),
-        (Probe::new(&errors, errors.look_back, None), none),
-    ];
+    let coverages = [whole(), none];
     assert_eq!(
-        judge(fresh(Evidence::Unprobed), &coverages, &context()),
+        judge(fresh(Evidence::Unprobed), &coverages, &expected()),
         fresh(Evidence::Probed)
     );
 }
@@ -252,12 +229,10 @@ fn r4_a_number_that_rests_on_no_series_is_missing() {
         old: 0,
         down: 0,
         own_pods: 0,
+        over: Some(MINUTE),
         fill: EMPTY,
     };
-    assert_eq!(
-        judged_as("sum(rate(m[1m])) or vector(0)", none, &context()),
-        Reading::Missing { source_proven: false }
-    );
+    assert_eq!(judged(none, &expected()), Reading::Missing { source_proven: false });
 }
 
 #[test]
@@ -269,9 +244,7 @@ fn a_reading_that_is_no_whole_number_stays_what_it_is() {
         Reading::Failed(Failure::of(FailureClass::Timeout)),
     ];
     for reading in readings {
-        let leaf = leaf("m");
-        let coverages = [(Probe::new(&leaf, leaf.look_back, None), whole())];
-        assert_eq!(judge(reading.clone(), &coverages, &context()), reading);
+        assert_eq!(judge(reading.clone(), &[whole()], &expected()), reading);
     }
 }
 
@@ -291,6 +264,7 @@ fn coverages() -> impl Strategy<Value = Coverage> {
             old: before,
             down,
             own_pods,
+            over: Some(MINUTE),
             fill: fill.map_or(Fill::NotAsked, |(now, lately)| Fill::Samples { now, lately }),
         })
 }
