@@ -1,6 +1,6 @@
 //! On what inputs we decide otherwise than the HPA, fixed before the experiment: each rule of ours that is not the HPA's.
 //!
-//! `docs/guide/coming-from-hpa.md` tells the same to people.
+//! `docs/guide/coming-from-hpa.md` tells the same to people, which is checked.
 
 use std::fmt;
 
@@ -52,6 +52,28 @@ impl Difference {
             Self::ChangesAreKept => "a change is older than the longest period of its own direction, not of the other",
             Self::ForeignChanges => "somebody else changed the size (R14)",
             Self::CorrectedAndDecided => "the size was outside the bounds (R12)",
+        }
+    }
+
+    /// Where `docs/guide/coming-from-hpa.md` tells it: the heading, and words below it.
+    #[cfg(test)]
+    const fn in_the_guide(self) -> (&'static str, &'static str) {
+        const NOT_READY: &str = "Replicas that are not ready";
+        const REMEMBERED: &str = "What is remembered";
+        const NO_NUMBER: &str = "What is no number in a row";
+        match self {
+            Self::ExactNumbers => ("Exact numbers", "The HPA computes in binary64"),
+            Self::ReadyReplicas => (NOT_READY, "the HPA multiplies the ratio by the ready pods"),
+            Self::SpecReplicas => (NOT_READY, "`spec.replicas`, not `status.replicas`"),
+            Self::NegativeIsNoLoad => ("Negative values", "Here it is no load"),
+            Self::DoubtfulReadings => (NO_NUMBER, "a stale or partial answer never shrinks"),
+            Self::GapsAreRemembered => (REMEMBERED, "after an outage a whole window passes"),
+            Self::OneSidedStart => (REMEMBERED, "but against shrinking only"),
+            Self::Runs => (REMEMBERED, "recommendations within a tenth of a window count as one"),
+            Self::OnePath => ("One path, with or without behavior", "runs older code"),
+            Self::ChangesAreKept => (REMEMBERED, "a change is kept for as long as any policy counts it"),
+            Self::ForeignChanges => ("What others do to the size", "Here it is noticed"),
+            Self::CorrectedAndDecided => (NO_NUMBER, "is corrected and decided on at once"),
         }
     }
 
@@ -121,6 +143,23 @@ impl fmt::Display for Differences {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_difference_is_told_in_the_guide() {
+        let guide = include_str!("../../docs/guide/coming-from-hpa.md");
+        for difference in Difference::ALL {
+            let (heading, words) = difference.in_the_guide();
+            let (_, below) = guide
+                .split_once(&format!("\n### {heading}\n"))
+                .unwrap_or_else(|| panic!("the guide has no {heading:?}, for {difference:?}"));
+            let chapter = below.split("\n#").next().unwrap_or_default();
+            let text = chapter.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(
+                text.contains(words),
+                "under {heading:?} the guide does not say {words:?}"
+            );
+        }
+    }
 
     #[test]
     fn small_sets_come_by_size_and_each_once() {

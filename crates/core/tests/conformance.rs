@@ -2,8 +2,8 @@
 //!
 //! A row keeps the number that the HPA's test gives it; each is a case named by its id. Where we decide otherwise on
 //! purpose, the row states the HPA's result like any other, and `differences` has ours and the reason: a row that
-//! differs without an entry there fails, and so does an entry that no row bears out. Metrics of the CPU appear where the CPU is only the source of a ratio: a `value` metric of the same ratio
-//! stands in for it.
+//! differs without an entry there fails, and so does an entry that no row bears out.
+//! Metrics of the CPU go through the code of every metric of pods, with requests as input.
 
 mod conformance {
     mod arithmetic;

@@ -40,8 +40,15 @@ async fn a_minimum_equal_to_the_maximum_is_a_fixed_size() {
     assert_eq!(stored["spec"]["minReplicas"], 10);
 }
 
+/// Neither beside a metric of pods (J29) nor by an edit (J31).
+#[tokio::test]
+async fn j29_j31_a_minimum_of_zero_is_refused() {
+    let at = "spec.minReplicas";
+    let expected = format!("{at}: Invalid value: 0: {at} in body should be greater than or equal to 1");
+    assert_eq!(refused("minReplicas", json!(0)).await, [expected]);
+}
+
 #[rstest]
-#[case("minReplicas", 0, "greater than or equal to 1")]
 #[case("minReplicas", -1, "greater than or equal to 1")]
 #[case("maxReplicas", 3_000_000_000, "less than or equal to 2147483647")]
 #[case("intervalSeconds", 0, "greater than or equal to 1")]
@@ -299,7 +306,7 @@ async fn what_the_schema_does_not_know_is_pruned() {
 }
 
 #[tokio::test]
-async fn a_metric_of_every_pod_is_compared_with_an_average() {
+async fn j24_a_metric_of_every_pod_is_compared_with_an_average() {
     let per_pod = |target: Value| {
         json!({
             "name": "rate",

@@ -101,7 +101,7 @@ async fn a_quantity_of_more_than_32_characters_is_refused() {
 #[case::both(json!({"value": 1, "averageValue": 1}))]
 #[case::none_but_a_null(json!({"value": null}))]
 #[tokio::test]
-async fn two_targets_or_none_are_refused_with_a_sentence(#[case] target: Value) {
+async fn j25_j26_two_targets_or_none_are_refused_with_a_sentence(#[case] target: Value) {
     let refused = submit(&autoscaler_with("metrics.0.target", target)).await.unwrap_err();
     assert_eq!(
         refused,

@@ -101,7 +101,7 @@ async fn what_a_policy_makes_of_a_write_is_told_as_it_was_stored() {
 
 /// A policy denies with the same code as a test of our patch that fails, but nothing has changed: it is no race.
 #[tokio::test]
-async fn a_write_that_a_policy_denies_is_told_with_its_reason_and_tried_again() {
+async fn e84_a_write_that_a_policy_denies_is_told_with_its_reason_and_tried_again() {
     let world = World::new("denied").await;
     world.set_load(200.0).await;
     world.workload("Deployment", "web", 2).await;

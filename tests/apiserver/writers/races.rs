@@ -97,7 +97,7 @@ async fn r20_a_target_created_again_is_decided_on_afresh(#[case] kind: &str, #[c
 #[case("StatefulSet", &[200])]
 #[case::whose_uid_the_server_does_not_check("Broker", &[409, 200])]
 #[tokio::test]
-async fn r20_whoever_writes_something_else_does_not_stop_it(#[case] kind: &str, #[case] expected: &[u16]) {
+async fn r20_e96_whoever_writes_something_else_does_not_stop_it(#[case] kind: &str, #[case] expected: &[u16]) {
     let (door, _operator, mark) = write_on_its_way(kind).await;
     let world = &door.world;
     for number in 0..3 {

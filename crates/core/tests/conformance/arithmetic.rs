@@ -4,19 +4,18 @@
 use autoscaler_core::{RatePolicy, ScalingRules};
 use rstest::rstest;
 
-use super::row::{Row, free, judge};
+use super::pods::Pods;
+use super::row::{Metric, Row, free, judge};
 
-/// `percent` stands in for a utilization against its target.
+/// Pods that use so much of 1000 that each requests, and a target of so many percent.
 #[rstest]
-#[case::k5_seven_percent_of_fifty("K5", 50, (50, 7), 8)]
-#[case::k6_twenty_eight_percent_of_twenty_five("K6", 25, (100, 28), 8)]
-#[case::k7_forty_four_of_eighty_percent_of_a_hundred("K7", 100, (80, 44), 56)]
-fn ratio(#[case] id: &str, #[case] current: u32, #[case] (target, percent): (i64, i64), #[case] hpa: u32) {
-    judge(
-        id,
-        Row::at(current).value(target * 1_000, percent * 1_000).desired(),
-        hpa,
-    );
+#[case::k5_seven_percent_of_fifty("K5", 50, 50, 70, 8)]
+#[case::k6_twenty_eight_percent_of_twenty_five("K6", 25, 100, 280, 8)]
+#[case::k7_forty_four_of_eighty_percent_of_a_hundred("K7", 100, 80, 440, 56)]
+fn ratio(#[case] id: &str, #[case] current: u32, #[case] percent: i64, #[case] usage: i64, #[case] hpa: u32) {
+    let pods = Pods::of(&format!("r{usage}/1000x{current}"), 0);
+    let row = Row::at(current).of_pods(Metric::Cpu(percent), pods);
+    judge(id, row.desired(), hpa);
 }
 
 /// One policy of so many percent for growth, and metrics that ask for very much.

@@ -137,6 +137,12 @@ pub(super) const TOPICS: &[Topic] = &[
                 1,
                 0,
             ),
+            row(
+                "F3",
+                "the same, measured by its CPU: pods that count as not ready",
+                1,
+                0,
+            ),
         ],
     },
     Topic {

@@ -13,7 +13,7 @@ use super::row::{Row, at};
 const GUIDE: &str = include_str!("../../../../docs/guide/coming-from-hpa.md");
 
 /// A chapter by its heading, up to the next heading of the same level or above.
-fn chapter(heading: &str) -> impl Iterator<Item = &'static str> {
+pub(super) fn chapter(heading: &str) -> impl Iterator<Item = &'static str> {
     let level = heading.split(' ').next().expect("a heading begins with its level");
     let mut lines = GUIDE.lines();
     assert!(lines.any(|line| line == heading), "the guide has no {heading:?}");

@@ -3,8 +3,9 @@
 use autoscaler_core::{FailureClass, RatePolicy, ScalingRules, Seconds, SelectPolicy};
 use rstest::rstest;
 
+use super::pods::Pods;
 use super::row::Limited::{self, DesiredWithinRange, ScaleDownLimit, ScaleUpLimit, TooFewReplicas, TooManyReplicas};
-use super::row::{Row, judge};
+use super::row::{Metric, Row, judge};
 
 /// Rules of growth and of shrinking.
 type Behavior = (ScalingRules, ScalingRules);
@@ -90,24 +91,24 @@ fn one_step(
     assert_eq!(Limited::of(&decision), reason, "{id}");
 }
 
-/// The rows are about the CPU, ready pods all of them; a `value` metric of the same ratio stands in.
+/// Whole decisions, of metrics of the CPU.
 #[rstest]
-#[case::e25_rules_for_growth_alone("E25", 5, (2, 6), (window_of_growth(), ScalingRules::default_scale_down()), (50, 28), 3, DesiredWithinRange)]
-#[case::e59_little_load("E59", 3, (2, 5), hpa_defaults(), (90, 3), 2, TooFewReplicas)]
-#[case::e65_much_load("E65", 3, (2, 5), hpa_defaults(), (90, 616), 5, TooManyReplicas)]
-#[case::e73_percent_cap("E73", 3, (1, 100), up(&[percent(700)]), (10, 200), 24, ScaleUpLimit)]
-#[case::e74_percent_cap_above_max("E74", 3, (1, 20), up(&[percent(700)]), (10, 200), 20, TooManyReplicas)]
+#[case::e25_rules_for_growth_alone("E25", 5, (2, 6), (window_of_growth(), ScalingRules::default_scale_down()), (50, "r100/1000 r300/1000 r500/1000 r250/1000x2"), 3, DesiredWithinRange)]
+#[case::e59_little_load("E59", 3, (2, 5), hpa_defaults(), (90, "r10/900 r95/1000 r10/1100"), 2, TooFewReplicas)]
+#[case::e65_much_load("E65", 3, (2, 5), hpa_defaults(), (90, "r8000/900 r9500/1000 r1000/1100"), 5, TooManyReplicas)]
+#[case::e73_percent_cap("E73", 3, (1, 100), up(&[percent(700)]), (10, "r100/100 r200/100 r300/100"), 24, ScaleUpLimit)]
+#[case::e74_percent_cap_above_max("E74", 3, (1, 20), up(&[percent(700)]), (10, "r100/100 r200/100 r300/100"), 20, TooManyReplicas)]
 fn whole_decision(
     #[case] id: &str,
     #[case] current: u32,
     #[case] (min, max): (u32, u32),
     #[case] (up, down): Behavior,
-    #[case] (target, percent): (i64, i64),
+    #[case] (target, pods): (i64, &str),
     #[case] hpa: u32,
     #[case] reason: Limited,
 ) {
     let row = Row::at(current).bounds(min, max).rules(up, down);
-    let decision = row.value(target * 1_000, percent * 1_000).decide();
+    let decision = row.of_pods(Metric::Cpu(target), Pods::of(pods, 0)).decide();
     judge(id, decision.desired.get(), hpa);
     assert_eq!(Limited::of(&decision), reason, "{id}");
 }

@@ -29,7 +29,7 @@ pub(super) struct Pods {
 }
 
 impl Pods {
-    /// Pods in the notation of the table; all of them request the same.
+    /// Pods in the notation of the table; each requests what stands behind its `/`, or all of them this.
     pub(super) fn of(notation: &str, request: i64) -> Self {
         let mut pods = Self::default();
         for word in notation.split_whitespace() {
@@ -41,16 +41,12 @@ impl Pods {
         pods
     }
 
-    /// The same pods, each with a request of its own.
-    pub(super) fn requesting(mut self, requests: &[i64]) -> Self {
-        for (pod, request) in self.pods.iter_mut().zip(requests) {
-            pod.request = Some(Quantity::from_millis(*request));
-        }
-        self
-    }
-
     fn add(&mut self, word: &str, request: i64) {
         let (kind, usage) = word.split_at(1);
+        let (usage, request) = match usage.split_once('/') {
+            None => (usage, request),
+            Some((usage, own)) => (usage, own.parse().expect("an amount follows the slash")),
+        };
         let age = if kind == "h" { 0 } else { COOL };
         let phase = match kind {
             "p" => PodPhase::Pending,

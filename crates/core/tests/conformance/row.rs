@@ -9,6 +9,7 @@ use autoscaler_core::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::differences;
+use super::pods::{CPU, Pods};
 
 /// The instant at which rows are decided, some seconds on.
 pub(super) fn at(seconds: i64) -> Timestamp {
@@ -66,6 +67,15 @@ impl Limited {
             .next_back()
             .unwrap_or(Self::DesiredWithinRange)
     }
+}
+
+/// What a metric of every pod measures.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Metric {
+    /// `cpu N%`, and `ctr N%` of one container, which is the same to us.
+    Cpu(i64),
+    /// `pods N`.
+    Pods(i64),
 }
 
 /// Rules without window and without limit, and the default tolerance.
@@ -177,6 +187,35 @@ impl Row {
     }
 
     fn reading(mut self, kind: TargetKind, target: Quantity, reading: Reading) -> Self {
+        let name = self.add(kind, target, WarmUp::Sample);
+        self.observation.readings.push(MetricReading::one(name, reading));
+        self
+    }
+
+    /// A metric of every pod, and the pods it is about, which are all that the target has.
+    pub(super) fn of_pods(mut self, metric: Metric, pods: Pods) -> Self {
+        let name = match metric {
+            Metric::Cpu(percent) => self.add(TargetKind::Utilization, Quantity::from_units(percent), CPU),
+            Metric::Pods(millis) => {
+                let target = Quantity::from_millis(millis);
+                self.add(TargetKind::AverageValue, target, WarmUp::Sample)
+            }
+        };
+        let total = pods.samples.values().map(|sample| sample.value.nanos()).sum();
+        self.observation.readings.push(MetricReading {
+            name,
+            reading: Reading::Fresh {
+                value: Quantity::from_nanos(total),
+                evidence: Evidence::Probed,
+            },
+            pods: Some(pods.samples),
+        });
+        self.observation.pods = Some(pods.pods);
+        self
+    }
+
+    /// One more metric of the policy, and its name.
+    fn add(&mut self, kind: TargetKind, target: Quantity, warm_up: WarmUp) -> String {
         let name = format!("metric-{}", self.policy.metrics.len());
         self.policy.metrics.push(MetricPolicy {
             target: Some(Target::new(&name, kind, target).expect("the targets of the table are above zero")),
@@ -184,10 +223,9 @@ impl Row {
             when_missing: WhenMissing::Hold,
             when_nan: WhenNan::Hold,
             look_back: Seconds::new(60),
-            warm_up: WarmUp::Sample,
+            warm_up,
         });
-        self.observation.readings.push(MetricReading::one(name, reading));
-        self
+        name
     }
 
     /// Changes of ours that led to the present count, the oldest first, as (difference, age in milliseconds).

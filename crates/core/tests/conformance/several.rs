@@ -6,25 +6,31 @@ use autoscaler_core::{FailureClass, ScalingRules, Seconds};
 use rstest::rstest;
 
 use super::row::Limited::{self, DesiredWithinRange, ScaleDownBlockedByMetric, TooManyReplicas};
+use super::row::Metric::{self, Cpu, Pods};
 use super::row::{Row, judge};
 
-/// The readable metrics, which stand in for the CPU where the row has it: (target, value) of a `value` metric.
+const BELOW: &str = "r100/1000 r300/1000 r500/1000 r250/1000x2";
+const ON_TARGET: &str = "r500/1000x5";
+const ABOVE: &str = "r300/1000 r400/1000 r500/1000";
+const FAR_ABOVE: &str = "r20000/1000 r10000/1000 r30000/1000";
+
+/// The metrics that can be read are about these pods.
 #[rstest]
-#[case::e82_only_an_unknown_kind("E82", 3, (2, 6), &[], Some(UnknownMetricKind), 3, DesiredWithinRange)]
-#[case::e86_two_above_target("E86", 3, (1, 5), &[(10_000, 2_000_000), (15_000, 20_000)], None, 5, TooManyReplicas)]
-#[case::e93_one_fails_growth("E93", 3, (2, 6), &[(30_000, 40_000)], Some(Execution), 4, DesiredWithinRange)]
-#[case::e94_one_unknown_no_shrink("E94", 5, (2, 6), &[(50_000, 28_000)], Some(UnknownMetricKind), 5, ScaleDownBlockedByMetric)]
-#[case::e95_one_fails_no_shrink("E95", 5, (2, 6), &[(50_000, 28_000)], Some(Execution), 5, ScaleDownBlockedByMetric)]
-#[case::k44_one_fails_the_other_is_on_target("K44", 5, (1, 10), &[(50_000, 50_000)], Some(Execution), 5, DesiredWithinRange)]
-#[case::k45_one_fails_the_other_wants_less("K45", 5, (1, 10), &[(50_000, 28_000)], Some(Execution), 5, ScaleDownBlockedByMetric)]
+#[case::e82_only_an_unknown_kind("E82", 3, (2, 6), &[], "rx3", Some(UnknownMetricKind), (3, DesiredWithinRange))]
+#[case::e86_two_above_target("E86", 3, (1, 5), &[Cpu(10), Pods(15_000)], FAR_ABOVE, None, (5, TooManyReplicas))]
+#[case::e93_one_fails_growth("E93", 3, (2, 6), &[Cpu(30)], ABOVE, Some(Execution), (4, DesiredWithinRange))]
+#[case::e94_one_unknown_no_shrink("E94", 5, (2, 6), &[Cpu(50)], BELOW, Some(UnknownMetricKind), (5, ScaleDownBlockedByMetric))]
+#[case::e95_one_fails_no_shrink("E95", 5, (2, 6), &[Cpu(50)], BELOW, Some(Execution), (5, ScaleDownBlockedByMetric))]
+#[case::k44_one_fails_the_other_is_on_target("K44", 5, (1, 10), &[Cpu(50)], ON_TARGET, Some(Execution), (5, DesiredWithinRange))]
+#[case::k45_one_fails_the_other_wants_less("K45", 5, (1, 10), &[Cpu(50)], BELOW, Some(Execution), (5, ScaleDownBlockedByMetric))]
 fn merge(
     #[case] id: &str,
     #[case] current: u32,
     #[case] (min, max): (u32, u32),
-    #[case] readable: &[(i64, i64)],
+    #[case] readable: &[Metric],
+    #[case] pods: &str,
     #[case] failing: Option<FailureClass>,
-    #[case] hpa: u32,
-    #[case] reason: Limited,
+    #[case] (hpa, reason): (u32, Limited),
 ) {
     let row = Row::at(current).bounds(min, max).rules(
         ScalingRules::default_scale_up(),
@@ -35,7 +41,7 @@ fn merge(
     );
     let row = readable
         .iter()
-        .fold(row, |row, (target, value)| row.value(*target, *value));
+        .fold(row, |row, metric| row.of_pods(*metric, super::pods::Pods::of(pods, 0)));
     let row = failing.into_iter().fold(row, Row::failing);
     let decision = row.decide();
     judge(id, decision.desired.get(), hpa);

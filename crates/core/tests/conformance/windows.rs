@@ -7,7 +7,8 @@
 use autoscaler_core::{LimitCause, ScalingRules, Seconds};
 use rstest::rstest;
 
-use super::row::{Row, free, judge};
+use super::pods::Pods;
+use super::row::{Metric, Row, free, judge};
 
 /// Windows of growth and of shrinking, in seconds, and no limits.
 fn windows(row: Row, up: u32, down: u32) -> Row {
@@ -50,11 +51,9 @@ fn stabilize(
 /// E29: the HPA seeds its memory with the present count; with us a new autoscaler begins with it (R14).
 #[test]
 fn case_e29_a_new_autoscaler_does_not_shrink_at_once() {
-    let row = Row::at(5)
-        .bounds(2, 6)
-        .default_rules()
-        .value(50_000, 28_000)
-        .new_object();
+    let pods = Pods::of("r100/1000 r300/1000 r500/1000 r250/1000x2", 0);
+    let row = Row::at(5).bounds(2, 6).default_rules();
+    let row = row.of_pods(Metric::Cpu(50), pods).new_object();
     let decision = row.decide();
     let cause = &decision.limit().expect("the window holds").cause;
     assert!(matches!(cause, LimitCause::Window { uncertain: false, .. }));
@@ -64,7 +63,8 @@ fn case_e29_a_new_autoscaler_does_not_shrink_at_once() {
 /// E87: the recommendation of four a minute ago holds; the ten of ten minutes ago does not.
 #[test]
 fn case_e87_shrinking_is_stabilized() {
-    let row = Row::at(4).bounds(1, 5).default_rules().value(100_000, 50_000);
+    let row = Row::at(4).bounds(1, 5).default_rules();
+    let row = row.of_pods(Metric::Cpu(100), Pods::of("r50/100x3", 0));
     let decision = row.recommended(&[(10, 600), (4, 60)]).decide();
     let cause = &decision.limit().expect("the window holds").cause;
     assert!(matches!(cause, LimitCause::Window { .. }));

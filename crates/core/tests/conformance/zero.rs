@@ -1,10 +1,11 @@
 //! Zero replicas. The HPA scales to and from zero behind a feature gate that is off by default in 1.36 (`on` and `off`
 //! below); with us `spec.replicas: 0` is always a person's pause, and `minReplicas` is at least 1.
 
-use autoscaler_core::{RatePolicy, Replicas, ScalingRules, policy::Bounds};
+use autoscaler_core::{FailureClass, RatePolicy, Replicas, ScalingRules, policy::Bounds};
 use rstest::rstest;
 
-use super::row::{Row, free, judge};
+use super::pods::Pods;
+use super::row::{Metric, Row, free, judge};
 
 #[rstest]
 #[case::e16_on_value("E16", (1, 6), Row::value, (15_000, 20_000), 2)]
@@ -13,7 +14,7 @@ use super::row::{Row, free, judge};
 #[case::e19_off_at_the_target("E19", (1, 6), Row::value, (1_000, 1_000), 0)]
 #[case::e39_on_with_a_raised_minimum("E39", (2, 6), Row::value, (15_000, 10_000), 2)]
 #[case::e40_off_with_a_raised_minimum("E40", (2, 6), Row::value, (15_000, 10_000), 0)]
-#[case::e62_below_the_minimum("E62", (3, 5), Row::value, (90_000, 90_000), 0)]
+#[case::e62_below_the_minimum("E62", (3, 5), cpu, (90, 0), 0)]
 #[case::k12_first_step_is_capped("K12", (1, 100), Row::average, (1_000, 30_000), 4)]
 #[case::k13_any_load_starts_one_pod("K13", (1, 100), Row::value, (10_000, 1), 1)]
 fn a_target_at_zero(
@@ -26,6 +27,10 @@ fn a_target_at_zero(
     let decision = metric(Row::at(0).bounds(min, max).default_rules(), target, value).decide();
     assert!(decision.is_disabled(), "{id}: the pause is told");
     judge(id, decision.desired.get(), hpa);
+}
+
+fn cpu(row: Row, percent: i64, _no_pod: i64) -> Row {
+    row.of_pods(Metric::Cpu(percent), Pods::default())
 }
 
 /// K11: with the HPA a Percent policy alone can never leave zero.
@@ -62,7 +67,8 @@ fn a_minimum_of_zero(
 fn case_e27_a_target_at_zero_is_not_measured() {
     let row = Row::at(0)
         .bounds(1, 6)
-        .failing(autoscaler_core::FailureClass::UnknownMetricKind);
+        .of_pods(Metric::Cpu(30), Pods::default())
+        .failing(FailureClass::UnknownMetricKind);
     let decision = row.decide();
     assert_eq!(decision.metrics().count(), 0);
     judge("E27", decision.desired.get(), 0);

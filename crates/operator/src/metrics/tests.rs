@@ -169,8 +169,36 @@ fn outcomes_are_counted_under_stable_names() {
     }
 }
 
+/// E97 and E98 of the HPA's own tests.
 #[test]
-fn all_series_of_an_object_vanish_with_it() {
+fn e97_e98_the_duration_of_an_evaluation_is_recorded_whatever_came_of_it() {
+    let (metrics, registry) = Metrics::new(&Clock::start());
+    let late = Duration::from_secs(1);
+    metrics.evaluated(EvaluationOutcome::Changed, late, Duration::from_millis(1500));
+    metrics.evaluated(EvaluationOutcome::Failed, late, Duration::from_millis(2500));
+    let sum = |family: &str| samples_of(&registry, &format!("metric_autoscaler_evaluation_{family}_seconds_sum"));
+    let count = |family: &str| {
+        samples_of(
+            &registry,
+            &format!("metric_autoscaler_evaluation_{family}_seconds_count"),
+        )
+    };
+    assert_eq!(
+        sum("duration"),
+        ["metric_autoscaler_evaluation_duration_seconds_sum 4.0"]
+    );
+    assert_eq!(
+        count("duration"),
+        ["metric_autoscaler_evaluation_duration_seconds_count 2"]
+    );
+    assert_eq!(
+        sum("lateness"),
+        ["metric_autoscaler_evaluation_lateness_seconds_sum 2.0"]
+    );
+}
+
+#[test]
+fn e100_all_series_of_an_object_vanish_with_it() {
     let (metrics, registry) = Metrics::new(&Clock::start());
     let object = |name: &str| ObjectName {
         namespace: "shop".into(),

@@ -321,3 +321,6 @@ fn clock_skew(context: &Context, prepared: &Prepared) -> Option<SignedDuration> 
     let skew = context.clock.skew();
     (skew.abs() > allowed_skew(prepared.policy.interval)).then_some(skew)
 }
+
+#[cfg(test)]
+mod tests;

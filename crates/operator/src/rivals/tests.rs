@@ -139,6 +139,26 @@ async fn r22_nobody_acts_before_all_rivals_are_known() {
     assert!(matches!(rivals.of("ns", &me).await, Rivalry::None));
 }
 
+/// E78 of the HPA's own tests: another HPA, of another workload.
+#[tokio::test(start_paused = true)]
+async fn r22_e78_a_writer_of_another_target_is_no_rival() {
+    let rivals = Rivals {
+        horizontal_pod_autoscalers: Mirror::new(TargetKey::in_spec),
+        scaled_objects: Mirror::new(TargetKey::in_spec),
+        ours: Mirror::new(|_| None),
+    };
+    let target = |name| TargetKey::new("apps/v1", "Deployment", name);
+    let hpas = &rivals.horizontal_pod_autoscalers;
+    hpas.put("ns", "theirs", target("api"));
+    hpas.complete();
+    rivals.scaled_objects.complete();
+    rivals.complete();
+    assert!(matches!(rivals.of("ns", &me()).await, Rivalry::None));
+    hpas.put("ns", "theirs", target("web"));
+    assert!(matches!(rivals.of("ns", &me()).await, Rivalry::Rival(_)));
+    assert!(matches!(rivals.of("other", &me()).await, Rivalry::None));
+}
+
 #[test]
 fn r22_a_target_is_the_same_in_every_version() {
     let ours = TargetKey::new("apps/v1", "Deployment", "web");
