@@ -8,18 +8,20 @@ mod remote_write;
 #[path = "scenarios_against_prometheus/time_machine.rs"]
 mod time_machine;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
 
-use autoscaler_core::{Reading, Replicas, Seconds};
-use autoscaler_promql::{OwnPods, PlannedQuery, PodNames, ProbeContext, Prometheus, SourceConfig};
+use autoscaler_core::{Expected, Reading, Replicas, Seconds};
+use autoscaler_promql::{
+    OfPods, OwnPods, OwnSeries, PlannedQuery, PodLabels, PodNames, ProbeContext, Prometheus, SourceConfig,
+};
 use autoscaler_testkit::prometheus::{Prometheus as Server, PrometheusOptions};
 use futures::{StreamExt, stream};
 use jiff::SignedDuration;
 use scenario::scenario::{Entry, Metric, Scenario};
-use scenario::{probe, time};
+use scenario::{probe, query, time};
 use tokio::time::Instant;
 
 use time_machine::TimeMachine;
@@ -73,7 +75,15 @@ async fn a_real_prometheus_reads_what_the_scenarios_read() {
     let classes: Vec<&str> = seen.keys().copied().collect();
     assert_eq!(
         classes,
-        ["Fresh", "Missing", "NotANumber", "Partial", "Stale", "TooMany"],
+        [
+            "Failed",
+            "Fresh",
+            "Missing",
+            "NotANumber",
+            "Partial",
+            "Stale",
+            "TooMany"
+        ],
         "{seen:?}"
     );
     assert!(seen.values().sum::<usize>() > 1000, "{seen:?}");
@@ -127,13 +137,12 @@ fn questions(loaded: &Loaded) -> impl Iterator<Item = Question<'_>> {
 }
 
 /// As many ready as wanted; and a shrink that explains fewer series, of a kind that does not tell who is ready.
-fn contexts(metric: &Metric) -> [scenario::ProbeContext; 2] {
-    let of = |replicas, replicas_before, ready: Option<u32>| scenario::ProbeContext {
+fn expectations(metric: &Metric) -> [Expected; 2] {
+    let of = |replicas, replicas_before, ready: Option<u32>| Expected {
         max_sample_age: metric.max_sample_age,
-        look_back: metric.look_back,
         replicas: Replicas::new(replicas),
         replicas_before: Replicas::new(replicas_before),
-        ready: ready.map(Replicas::new),
+        ready: ready.filter(|_| !metric.per_pod).map(Replicas::new),
     };
     [of(3, 3, Some(3)), of(1, 4, None)]
 }
@@ -150,13 +159,15 @@ impl Question<'_> {
         let client = Prometheus::new(SourceConfig::new(machine.at(loaded.zero + *at))).unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
 
-        let mut readings = vec![query.read(series, *at)];
-        let mut found = vec![client.read(&planned, deadline).await];
-        for context in contexts(metric) {
-            readings.push(probe(query, series, *at, readings[0].clone(), &context));
+        let (own, theirs) = self.read(&client, &planned, deadline).await;
+        let amounts = (own.amounts != theirs.amounts).then(|| (own.amounts.clone(), theirs.amounts.clone()));
+        let mut readings = vec![own.reading];
+        let mut found = vec![theirs.reading];
+        for expected in expectations(metric) {
+            readings.push(probe(metric, series, *at, readings[0].clone(), &expected));
             found.push(
                 client
-                    .probe(&planned, found[0].clone(), &real(&context), deadline)
+                    .probe(&planned, found[0].clone(), &context(metric, &expected), deadline)
                     .await,
             );
         }
@@ -166,11 +177,24 @@ impl Question<'_> {
             .filter(|(reading, found)| reading != found)
             .map(|(reading, found)| self.difference(&format!("{reading:?}"), &format!("{found:?}")))
             .collect();
+        differences.extend(amounts.map(|(own, theirs)| self.difference(&format!("{own:?}"), &format!("{theirs:?}"))));
         if planned.look_back() != metric.policy.look_back.duration() {
             let (ours, theirs) = (metric.policy.look_back, planned.look_back());
             differences.push(self.difference(&format!("look-back {ours}"), &format!("{theirs:?}")));
         }
         (readings, differences)
+    }
+
+    /// The plain reading, with what each pod tells of a metric of every pod: computed, and of the server.
+    async fn read(&self, client: &Prometheus, planned: &PlannedQuery, deadline: Instant) -> (OfPods, OfPods) {
+        let Self { loaded, metric, at } = self;
+        let (query, series) = (&metric.query, &loaded.scenario.series);
+        if metric.per_pod {
+            let query::OfPods { reading, amounts } = query.read_pods(series, *at, &pods());
+            return (OfPods { reading, amounts }, read_pods(client, planned, deadline).await);
+        }
+        let theirs = client.read(planned, deadline).await;
+        (query.read(series, *at).into(), theirs.into())
     }
 
     fn difference(&self, computed: &str, found: &str) -> String {
@@ -183,15 +207,42 @@ impl Question<'_> {
     }
 }
 
-/// The same context for the real probe.
-fn real(context: &scenario::ProbeContext) -> ProbeContext {
-    let scenario::ProbeContext {
+/// The pods whose series a metric of every pod is read from.
+fn pods() -> BTreeSet<String> {
+    let name = |ordinal| format!("{}-{ordinal}", scenario::STATEFUL_SET);
+    (0..20).map(name).collect()
+}
+
+async fn read_pods(client: &Prometheus, planned: &PlannedQuery, deadline: Instant) -> OfPods {
+    let (labels, pods) = (pod_labels(), pods());
+    let own = OwnSeries {
+        labels: &labels,
+        namespace: scenario::NAMESPACE,
+        pods: &pods.iter().map(String::as_str).collect(),
+    };
+    let mut found = client.read_pods(planned, own, deadline).await;
+    if let Reading::Failed(failure) = &mut found.reading {
+        // Words for a person, which a scenario does not tell.
+        failure.detail = None;
+    }
+    found
+}
+
+fn pod_labels() -> PodLabels {
+    PodLabels {
+        pod: "pod".to_owned(),
+        namespace: "namespace".to_owned(),
+    }
+}
+
+/// The same for the real probe.
+fn context(metric: &Metric, expected: &Expected) -> ProbeContext {
+    let Expected {
         max_sample_age,
-        look_back: _,
         replicas,
         replicas_before,
         ready,
-    } = *context;
+    } = *expected;
     ProbeContext {
         max_sample_age,
         replicas,
@@ -201,6 +252,8 @@ fn real(context: &scenario::ProbeContext) -> ProbeContext {
             namespace: scenario::NAMESPACE.to_owned(),
             names: PodNames::of_stateful_set(scenario::STATEFUL_SET),
         }),
-        namespace: None,
+        namespace: metric
+            .per_pod
+            .then(|| (pod_labels().namespace, scenario::NAMESPACE.to_owned())),
     }
 }

@@ -9,6 +9,7 @@
 
 mod operator;
 pub mod parser;
+mod pods;
 mod probe;
 pub mod query;
 pub mod reasons;
@@ -19,6 +20,6 @@ pub mod time;
 mod world;
 
 pub use parser::{ParseError, parse};
-pub use probe::{NAMESPACE, ProbeContext, STATEFUL_SET, probe};
+pub use probe::{NAMESPACE, STATEFUL_SET, probe};
 pub use runner::{Form, Mismatch, run};
 pub use scenario::Scenario;

@@ -3,13 +3,15 @@
 
 use autoscaler_core::history::{Runs, Stored};
 use autoscaler_core::observation::allowed_skew;
+use autoscaler_core::per_pod::{Pod, PodSample};
 use autoscaler_core::{
-    Change, ChangeCause, Continuity, Decision, Evidence, Failure, FailureClass, History, MetricReading, Observation,
-    PartialCause, Reading, Replicas, Standing, WhenMissing, WhenNan, decide, explain,
+    Change, ChangeCause, Continuity, Decision, Evidence, Expected, Failure, FailureClass, History, MetricReading,
+    Observation, PartialCause, Reading, Replicas, Standing, WhenMissing, WhenNan, decide, explain,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::probe::{ProbeContext, may_be_down, probe};
+use crate::probe::{may_be_down, probe};
+use crate::query::OfPods;
 use crate::reasons;
 use crate::runner::Form;
 use crate::scenario::{Answers, Metric, Mode, Next};
@@ -126,17 +128,20 @@ impl Operator {
             return decision;
         }
         for (metric, read) in world.object.spec.metrics.iter().zip(&mut observation.readings) {
-            let look_back = metric.look_back.unwrap_or_else(|| metric.query.look_back());
-            let since = at.saturating_sub(look_back).unwrap_or(at);
+            let since = at.saturating_sub(metric.look_back()).unwrap_or(at);
             let replicas = world.target.replicas;
-            let context = ProbeContext {
+            let expected = Expected {
                 max_sample_age: metric.max_sample_age,
-                look_back: metric.look_back,
                 replicas,
                 replicas_before: decision.history.changes.largest_since(since, replicas),
-                ready: world.target.ready(now).map(|ready| ready.min(replicas)),
+                // Of a metric of every pod those without a series are reckoned one by one.
+                ready: world
+                    .target
+                    .ready(now)
+                    .filter(|_| !metric.per_pod)
+                    .map(|ready| ready.min(replicas)),
             };
-            let reading = probe(&metric.query, world.series, now, read.reading.clone(), &context);
+            let reading = probe(metric, world.series, now, read.reading.clone(), &expected);
             read.reading = self.proven(reading, metric, world, now);
         }
         decide(&policy, &observation, &self.history, at)
@@ -145,16 +150,14 @@ impl Operator {
     fn observe(&mut self, world: &World<'_>, now: SignedDuration) -> Observation {
         let spec = &world.object.spec;
         let skew = world.skew + self.clock;
-        let readings = spec
-            .metrics
-            .iter()
-            .map(|metric| MetricReading::one(metric.policy.name.as_str(), self.read(metric, world, now)));
+        let pods = world.target.pods.at(now);
+        let readings = spec.metrics.iter().map(|metric| self.read(metric, world, &pods, now));
         Observation {
             replicas: world.target.replicas,
             ready: world.target.ready(now),
-            pods: None,
-            rollout: world.target.rollout(),
             readings: readings.collect(),
+            pods: spec.metrics.iter().any(|metric| metric.per_pod).then_some(pods),
+            rollout: world.target.rollout(),
             clock_skew: (skew.abs() > allowed_skew(spec.interval)).then_some(skew),
             standing: match world.object.mode {
                 Mode::Active => Standing::Acts,
@@ -163,8 +166,9 @@ impl Operator {
         }
     }
 
-    fn read(&mut self, metric: &Metric, world: &World<'_>, now: SignedDuration) -> Reading {
-        let answers = world.answers(&metric.policy.name);
+    fn read(&mut self, metric: &Metric, world: &World<'_>, pods: &[Pod], now: SignedDuration) -> MetricReading {
+        let name = metric.policy.name.as_str();
+        let answers = world.answers(name);
         if let Answers::Fails(class) = answers {
             // Where the query is at fault, the source has spoken (`crates/promql/src/health.rs`).
             let spoke = matches!(
@@ -175,16 +179,36 @@ impl Operator {
                     | FailureClass::WrongResultType
             );
             self.answering_since = spoke.then(|| self.answering_since.unwrap_or(now));
-            return Reading::Failed(Failure::of(class));
+            return MetricReading::one(name, Reading::Failed(Failure::of(class)));
         }
         self.answering_since.get_or_insert(now);
-        match (metric.query.read(world.series, now), answers) {
+        let of_pods = metric.per_pod.then(|| {
+            let names = pods.iter().map(|pod| pod.name.clone()).collect();
+            metric.query.read_pods(world.series, now, &names)
+        });
+        let (reading, amounts) = match of_pods {
+            None => (metric.query.read(world.series, now), None),
+            Some(OfPods { reading, amounts }) => (reading, Some(amounts)),
+        };
+        // That there is no series of ours proves nothing while there are others.
+        let only_others = amounts.is_some()
+            && matches!(reading, Reading::Missing { .. })
+            && metric.query.finds_any(world.series, now);
+        let reading = match (reading, answers) {
             (Reading::Fresh { value, .. }, Answers::WithWarning) => Reading::Partial {
                 value,
                 cause: PartialCause::Warning,
             },
-            (reading, Answers::Well) => self.proven(reading, metric, world, now),
-            (reading, Answers::WithWarning | Answers::Fails(_)) => reading,
+            (reading, Answers::Well) if !only_others => self.proven(reading, metric, world, now),
+            (reading, Answers::Well | Answers::WithWarning | Answers::Fails(_)) => reading,
+        };
+        let at = self.clock(now);
+        let since = at.saturating_sub(metric.spans()).unwrap_or(at);
+        let sample = |(pod, value)| (pod, PodSample { value, since });
+        MetricReading {
+            name: name.to_owned(),
+            reading,
+            pods: amounts.map(|amounts| amounts.into_iter().map(sample).collect()),
         }
     }
 
@@ -195,10 +219,10 @@ impl Operator {
         if policy.when_missing != WhenMissing::Zero && policy.when_nan != WhenNan::Zero {
             return reading;
         }
-        let look_back = metric.look_back.unwrap_or_else(|| metric.query.look_back());
+        let look_back = metric.look_back();
         let answered = self.answering_since.is_some_and(|since| now - since >= look_back);
         let scrapes = knows_up(world.series, now) && knows_up(world.series, now - look_back);
-        let source_proven = answered && scrapes && !may_be_down(&metric.query, world.series, now, look_back);
+        let source_proven = answered && scrapes && !may_be_down(metric, world.series, now);
         match reading {
             Reading::Missing { .. } => Reading::Missing { source_proven },
             Reading::NotANumber { .. } => Reading::NotANumber { source_proven },

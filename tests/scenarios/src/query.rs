@@ -1,9 +1,12 @@
 //! The queries of a scenario, evaluated as Prometheus would: a selector, its rate, or the sum of either.
 
-use autoscaler_core::{Evidence, Quantity, Reading};
+use std::collections::{BTreeMap, BTreeSet};
+
+use autoscaler_core::{Evidence, Failure, FailureClass, Quantity, Reading};
 use jiff::SignedDuration;
 
-use crate::series::{LOOKBACK_DELTA, NAME, Selector, Series};
+use crate::probe::NAMESPACE;
+use crate::series::{LOOKBACK_DELTA, Labels, NAME, Selector, Series};
 
 /// What a metric asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +19,22 @@ pub struct Query {
     pub selector: Selector,
     /// The range of `rate`, if it is one.
     pub range: Option<SignedDuration>,
+}
+
+/// What a query tells of some pods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfPods {
+    /// The sum, and whether it can be believed.
+    pub reading: Reading,
+    /// The amounts by the names of the pods.
+    pub amounts: BTreeMap<String, Quantity>,
+}
+
+impl From<Reading> for OfPods {
+    fn from(reading: Reading) -> Self {
+        let amounts = BTreeMap::new();
+        Self { reading, amounts }
+    }
 }
 
 impl Query {
@@ -33,11 +52,7 @@ impl Query {
     /// The reading before any probe (R4).
     pub fn read(&self, series: &[Series], at: SignedDuration) -> Reading {
         let values = self.values(series, at);
-        let evidence = if self.is_probeable() {
-            Evidence::Unprobed
-        } else {
-            Evidence::Unprobeable
-        };
+        let evidence = self.evidence();
         match values.as_slice() {
             [] => Reading::Missing { source_proven: false },
             [value] => Quantity::from_f64(*value).map_or(Reading::NotANumber { source_proven: false }, |value| {
@@ -50,14 +65,75 @@ impl Query {
         }
     }
 
-    fn values(&self, series: &[Series], at: SignedDuration) -> Vec<f64> {
-        let values: Vec<f64> = match self.range {
-            None => self.selector.instant(series, at).map(|sample| sample.value).collect(),
+    /// The same where each pod has a series (R10): the sum of these pods, and what each tells.
+    pub fn read_pods(&self, series: &[Series], at: SignedDuration, pods: &BTreeSet<String>) -> OfPods {
+        let told = self.answers(series, at);
+        let label = |labels: &'_ Labels, name: &str| labels.get(name).cloned();
+        let named: Vec<_> = told
+            .iter()
+            .filter_map(|(labels, value)| Some((label(labels, "namespace")?, label(labels, "pod")?, *value)))
+            .collect();
+        if named.is_empty() && !told.is_empty() {
+            return Reading::Failed(Failure::of(FailureClass::WrongResultType)).into();
+        }
+        let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for (namespace, pod, value) in named {
+            if namespace == NAMESPACE && pods.contains(&pod) {
+                values.entry(pod).or_default().push(value);
+            }
+        }
+        if let Some((pod, several)) = values.iter().find(|(_, values)| values.len() > 1) {
+            let (series, pod) = (several.len(), Some(pod.as_str().into()));
+            return Reading::TooMany { series, pod }.into();
+        }
+        let any = !values.is_empty();
+        let amounts: BTreeMap<String, Quantity> = values
+            .into_iter()
+            .filter_map(|(pod, values)| Some((pod, Quantity::from_f64(values[0])?)))
+            .collect();
+        let source_proven = false;
+        let reading = match (amounts.is_empty(), any) {
+            (true, true) => Reading::NotANumber { source_proven },
+            (true, false) => Reading::Missing { source_proven },
+            (false, _) => Reading::Fresh {
+                value: Quantity::from_nanos(amounts.values().map(|amount| amount.nanos()).sum()),
+                evidence: self.evidence(),
+            },
+        };
+        OfPods { reading, amounts }
+    }
+
+    /// Whether any series answers.
+    pub(crate) fn finds_any(&self, series: &[Series], at: SignedDuration) -> bool {
+        !self.answers(series, at).is_empty()
+    }
+
+    fn evidence(&self) -> Evidence {
+        if self.is_probeable() {
+            Evidence::Unprobed
+        } else {
+            Evidence::Unprobeable
+        }
+    }
+
+    /// What each series tells.
+    fn answers<'a>(&'a self, series: &'a [Series], at: SignedDuration) -> Vec<(&'a Labels, f64)> {
+        match self.range {
+            None => {
+                let samples = self.selector.instant(series, at);
+                samples.map(|sample| (sample.labels, sample.value)).collect()
+            }
             Some(range) => {
                 let series = self.selector.all(series);
-                series.filter_map(|series| rate(series, at, range)).collect()
+                series
+                    .filter_map(|series| Some((&series.labels, rate(series, at, range)?)))
+                    .collect()
             }
-        };
+        }
+    }
+
+    fn values(&self, series: &[Series], at: SignedDuration) -> Vec<f64> {
+        let values: Vec<f64> = self.answers(series, at).into_iter().map(|(_, value)| value).collect();
         if self.sum && !values.is_empty() {
             return vec![values.iter().sum()];
         }

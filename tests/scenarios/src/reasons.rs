@@ -11,7 +11,7 @@ pub const CONTENDED: &str = "contended";
 const NOTHING_ASKED: &str = "nothing-asked";
 
 /// Every word with its meaning, in the order of the README.
-pub const WORDS: [(&str, &str); 56] = [
+pub const WORDS: [(&str, &str); 57] = [
     (PAUSED, "mode is Paused: nothing is measured"),
     (
         CONTENDED,
@@ -54,6 +54,10 @@ pub const WORDS: [(&str, &str); 56] = [
     (
         "wrong-result-type",
         "it cannot be read: the answer is a histogram, a string or a range",
+    ),
+    (
+        "pods-unknown",
+        "it cannot be read: the pods of the target are not known",
     ),
     (
         "unknown-metric-kind",

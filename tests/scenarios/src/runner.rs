@@ -101,6 +101,7 @@ impl Run<'_> {
             | Happening::Recreated(_)
             | Happening::Ready(_)
             | Happening::Rollout(_)
+            | Happening::Pods { .. }
             | Happening::Source { .. }
             | Happening::Skew(_)
             | Happening::Clock(_)

@@ -53,6 +53,8 @@ pub struct Metric {
     pub look_back: Option<SignedDuration>,
     /// The largest age of a sample.
     pub max_sample_age: SignedDuration,
+    /// Whether the query has one series for each pod.
+    pub per_pod: bool,
 }
 
 /// One setting of a policy.
@@ -105,6 +107,13 @@ pub enum Happening {
     Ready(Readiness),
     /// A rollout begins, goes on or is over.
     Rollout(Option<RolloutSeen>),
+    /// So much is seen of some pods, by their numbers.
+    Pods {
+        /// What.
+        state: PodState,
+        /// Of which.
+        ordinals: Vec<u32>,
+    },
     /// From now on the source answers like this, for one metric or all.
     Source {
         /// How.
@@ -161,6 +170,23 @@ pub enum RolloutSeen {
     },
 }
 
+/// What is seen of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodState {
+    /// It has not started.
+    Pending,
+    /// It starts now.
+    Running,
+    /// It is being deleted.
+    Terminating,
+    /// It has ended badly.
+    Failed,
+    /// It has ended well.
+    Succeeded,
+    /// It is no more.
+    Gone,
+}
+
 /// How the source answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answers {
@@ -211,6 +237,28 @@ pub enum Next {
     At(SignedDuration),
     /// No time is fixed.
     Never,
+}
+
+impl Metric {
+    /// How far back it looks: as the user says, else as the query does.
+    pub fn look_back(&self) -> SignedDuration {
+        self.look_back.unwrap_or_else(|| self.query.look_back())
+    }
+
+    /// The same, if it looks at all of that: without a range only the user's word says so.
+    pub(crate) fn over(&self) -> Option<SignedDuration> {
+        let over_time = self.query.range.is_some() || self.look_back.is_some();
+        over_time.then(|| self.look_back())
+    }
+
+    /// How long a pod must have run before a number tells all of it. What cannot be planned may look back anywhere.
+    pub(crate) fn spans(&self) -> SignedDuration {
+        if self.query.is_probeable() {
+            self.over().unwrap_or_default()
+        } else {
+            self.look_back()
+        }
+    }
 }
 
 impl Spec {

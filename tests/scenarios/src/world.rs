@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use autoscaler_core::{Replicas, Rollout};
 use jiff::SignedDuration;
 
+use crate::pods::Pods;
 use crate::scenario::{Answers, Event, Happening, Mode, Readiness, RolloutSeen, Scenario, Spec};
 use crate::series::Series;
 use crate::time;
@@ -49,6 +50,7 @@ pub(crate) struct Target {
     /// How many became or become ready when, in the order of their ordinals.
     batches: Vec<(Replicas, SignedDuration)>,
     rollout: Option<RolloutSeen>,
+    pub(crate) pods: Pods,
 }
 
 impl<'a> World<'a> {
@@ -77,6 +79,7 @@ impl<'a> World<'a> {
             Happening::Recreated(count) => self.target = Target::new(*count, now, self.target.uid + 1),
             Happening::Ready(readiness) => self.target.become_ready(*readiness, now),
             Happening::Rollout(seen) => self.target.rollout = *seen,
+            Happening::Pods { state, ordinals } => self.target.pods.show(ordinals, *state, now),
             Happening::Source {
                 answers,
                 metric: Some(metric),
@@ -109,6 +112,7 @@ impl Target {
             readiness: Readiness::After(SignedDuration::ZERO),
             batches: vec![(replicas, now)],
             rollout: None,
+            pods: Pods::new(replicas, now),
         }
     }
 
@@ -124,6 +128,7 @@ impl Target {
             Readiness::Fixed(_) | Readiness::Unknown => SignedDuration::ZERO,
         };
         self.batches.push((Replicas::new(added), now + delay));
+        self.pods.resize(self.replicas, to, now + delay);
         self.replicas = to;
     }
 
@@ -132,6 +137,7 @@ impl Target {
         if let Readiness::After(delay) = readiness {
             let late = self.batches.iter_mut().filter(|(_, ready)| *ready > now);
             late.for_each(|(_, ready)| *ready = now + delay);
+            self.pods.start(now, now + delay);
         }
         self.readiness = readiness;
     }

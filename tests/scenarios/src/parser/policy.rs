@@ -122,8 +122,12 @@ fn metric(words: &mut Words<'_>) -> Result<Setting, ParseError> {
     let max_sample_age = words
         .behind("maxSampleAge", |words| words.seconds(1, DAY))?
         .map(Seconds::duration);
+    if words.peek() == Some("perPod") && (kind != TargetKind::AverageValue || query.sum) {
+        return Err(words.refuse("perPod with averageValue and a query without sum only"));
+    }
+    let per_pod = words.take("perPod");
     if words.peek().is_some() {
-        return Err(words.refuse("whenMissing, whenNaN, lookBack, maxSampleAge, in this order"));
+        return Err(words.refuse("whenMissing, whenNaN, lookBack, maxSampleAge, perPod, in this order"));
     }
     let reach = look_back.unwrap_or_else(|| query.look_back());
     let reach = Seconds::new(u32::try_from(reach.as_millis().unsigned_abs().div_ceil(1000)).unwrap_or(DAY));
@@ -139,6 +143,7 @@ fn metric(words: &mut Words<'_>) -> Result<Setting, ParseError> {
         query,
         look_back,
         max_sample_age: max_sample_age.unwrap_or_else(|| reach.duration()),
+        per_pod,
     })))
 }
 

@@ -5,9 +5,13 @@ use jiff::SignedDuration;
 
 use super::line::{Line, Words, whole};
 use super::{Found, ParseError, Statement, policy, promql};
+use crate::probe::STATEFUL_SET;
 use crate::reasons;
-use crate::scenario::{Answers, At, Event, Happening, Mode, Next, Readiness, RolloutSeen, Setting};
+use crate::scenario::{Answers, At, Event, Happening, Mode, Next, PodState, Readiness, RolloutSeen, Setting};
 use crate::time;
+
+/// What is expected where a pod is due.
+const POD: &str = "a pod such as web-0";
 
 /// An `event`.
 pub(super) fn event(statement: Statement<'_>) -> Result<Event, ParseError> {
@@ -26,6 +30,7 @@ pub(super) fn event(statement: Statement<'_>) -> Result<Event, ParseError> {
         ("recreated", |words| words.count().map(Happening::Recreated)),
         ("ready", ready),
         ("rollout", rollout),
+        ("pods", pods),
         ("source", source),
         ("skew", |words| signed(words).map(Happening::Skew)),
         ("clock", |words| signed(words).map(Happening::Clock)),
@@ -75,6 +80,27 @@ fn rollout(words: &mut Words<'_>) -> Result<Happening, ParseError> {
         replicas,
         until,
     })))
+}
+
+fn pods(words: &mut Words<'_>) -> Result<Happening, ParseError> {
+    let state = words.one_of(&[
+        ("pending", PodState::Pending),
+        ("running", PodState::Running),
+        ("terminating", PodState::Terminating),
+        ("failed", PodState::Failed),
+        ("succeeded", PodState::Succeeded),
+        ("gone", PodState::Gone),
+    ])?;
+    let mut ordinals = vec![words.read(POD, ordinal)?];
+    while words.peek().is_some() {
+        ordinals.push(words.read(POD, ordinal)?);
+    }
+    Ok(Happening::Pods { state, ordinals })
+}
+
+/// The number of a pod of the target.
+fn ordinal(word: &str) -> Option<u32> {
+    whole(word.strip_prefix(STATEFUL_SET)?.strip_prefix('-')?)
 }
 
 fn source(words: &mut Words<'_>) -> Result<Happening, ParseError> {

@@ -96,11 +96,23 @@ fn what_is_no_setting_is_refused(#[case] line: usize, #[case] text: &str, #[case
 )]
 #[case(
     "load value 1 of load whenmissing Zero",
-    "line 4: expected whenMissing, whenNaN, lookBack, maxSampleAge, in this order, found \"whenmissing\""
+    "line 4: expected whenMissing, whenNaN, lookBack, maxSampleAge, perPod, in this order, found \"whenmissing\""
 )]
 #[case(
     "load value 1 of load lookBack 1m lookBack 1m",
-    "line 4: expected whenMissing, whenNaN, lookBack, maxSampleAge, in this order, found \"lookBack\""
+    "line 4: expected whenMissing, whenNaN, lookBack, maxSampleAge, perPod, in this order, found \"lookBack\""
+)]
+#[case(
+    "load value 1 of load perPod",
+    "line 4: expected perPod with averageValue and a query without sum only, found \"perPod\""
+)]
+#[case(
+    "load averageValue 1 of sum(load) perPod",
+    "line 4: expected perPod with averageValue and a query without sum only, found \"perPod\""
+)]
+#[case(
+    "load averageValue 1 of load perPod lookBack 1m",
+    "line 4: expected whenMissing, whenNaN, lookBack, maxSampleAge, perPod, in this order, found \"lookBack\""
 )]
 fn what_is_no_metric_is_refused(#[case] rest: &str, #[case] error: &str) {
     refused(4, &format!("    metric {rest}"), error);

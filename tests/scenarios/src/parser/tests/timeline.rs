@@ -10,7 +10,7 @@ use super::*;
 #[case("event 5", "line 8: expected a duration such as 0s, 90s or 1h30m, found \"5\"")]
 #[case(
     "event 5s explodes",
-    "line 8: expected one of replicas, recreated, ready, rollout, source, skew, clock, mode, policy, status, restart, found \"explodes\""
+    "line 8: expected one of replicas, recreated, ready, rollout, pods, source, skew, clock, mode, policy, status, restart, found \"explodes\""
 )]
 #[case(
     "event 5s ready soon",
@@ -20,6 +20,19 @@ use super::*;
     "event 5s rollout 4 of 4",
     "line 8: expected fewer updated replicas than replicas, found \"4 of 4\""
 )]
+#[case(
+    "event 5s pods web-0",
+    "line 8: expected one of pending, running, terminating, failed, succeeded, gone, found \"web-0\""
+)]
+#[case(
+    "event 5s pods pending",
+    "line 8: expected a pod such as web-0, found the end of the line"
+)]
+#[case(
+    "event 5s pods pending web-0 api-0",
+    "line 8: expected a pod such as web-0, found \"api-0\""
+)]
+#[case("event 5s pods pending web-", "line 8: expected a pod such as web-0, found \"web-\"")]
 #[case(
     "event 5s source timeout for lod",
     "line 8: expected a metric of the policy, found \"lod\""
