@@ -96,7 +96,18 @@ async fn what_leaves_the_spec_alone_is_not_judged() {
         let (patch, world) = (format!("--patch={patch}"), &world);
         async move {
             let namespace = format!("--namespace={}", world.namespace);
-            let arguments = ["patch", "mas", "web", "--as=ann", "--type=merge", &namespace, &patch];
+            // Not kept: once the spec were 9, to make it 9 would leave it alone.
+            let dry = "--dry-run=server";
+            let arguments = [
+                "patch",
+                "mas",
+                "web",
+                "--as=ann",
+                "--type=merge",
+                dry,
+                &namespace,
+                &patch,
+            ];
             world.plane.kubectl(&arguments).await.unwrap()
         }
     };
