@@ -6,6 +6,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a panic is how a broken promise is told")]
 
 pub mod answer;
+pub mod duration;
 pub mod history;
 pub mod object;
 pub mod quantity;
@@ -21,7 +22,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     Target {
         name: "quantity",
         run: quantity::run,
@@ -29,6 +30,10 @@ pub const TARGETS: [Target; 5] = [
     Target {
         name: "query",
         run: query::run,
+    },
+    Target {
+        name: "duration",
+        run: duration::run,
     },
     Target {
         name: "answer",
