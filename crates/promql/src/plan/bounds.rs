@@ -35,6 +35,9 @@ pub(super) fn check_shape(text: &str) -> Result<(), PlanError> {
             operators: shape.operators,
         });
     }
+    if shape.misread {
+        return Err(PlanError::NotUnderstood);
+    }
     Ok(())
 }
 
@@ -45,6 +48,7 @@ struct Shape {
     deepest: usize,
     braces: usize,
     operators: usize,
+    misread: bool,
 }
 
 impl Shape {
@@ -68,6 +72,7 @@ impl Shape {
     }
 
     fn word(&mut self, word: &str) {
+        self.misread |= is_misread(word);
         if self.braces == 0
             && WORD_OPERATORS
                 .iter()
@@ -93,6 +98,16 @@ impl Shape {
             _ => {}
         }
     }
+}
+
+/// Whether it is a duration with a number beyond 32 bits, which our parser passes over in silence: `1m4294967296ms` is fifty
+/// days to Prometheus, and would be a minute to us.
+fn is_misread(word: &str) -> bool {
+    let is_duration = word.starts_with(|c: char| c.is_ascii_digit())
+        && !word.starts_with("0x")
+        && word.contains(['y', 'w', 'd', 'h', 'm', 's']);
+    let mut numbers = word.split(|c: char| !c.is_ascii_digit());
+    is_duration && numbers.any(|digits| !digits.is_empty() && digits.parse::<u32>().is_err())
 }
 
 fn is_word(character: char) -> bool {

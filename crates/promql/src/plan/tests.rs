@@ -293,3 +293,13 @@ fn r10_a_selector_is_kept_to_one_namespace_and_says_so_once() {
         r#"requests_total{namespace="shop",pod!=""}"#
     );
 }
+
+/// Fifty days to Prometheus; the parser would pass over the number in silence and plan a minute.
+#[test]
+fn r2_a_duration_that_would_be_misread_is_not_planned() {
+    for text in ["rate(m[1m4294967296ms])", "m offset 1m4294967296ms"] {
+        assert_eq!(QueryPlan::of(text), Err(PlanError::NotUnderstood), "{text}");
+    }
+    assert!(QueryPlan::of("rate(m[1m4294967295ms])").is_ok());
+    assert!(QueryPlan::of("rate(m[1m]) > 42949672960").is_ok());
+}
