@@ -88,9 +88,11 @@ impl Pods {
         }
     }
 
-    /// The same with the first kind of pod alone, so that their average does not change with their number.
+    /// The same with the first kind of pod alone, so that their average does not change with their number, and never fewer
+    /// than replicas: where the last is gone the metric is absent, and a fallback brings it back.
     pub(super) fn all_alike(mut self) -> Self {
         self.kinds.truncate(1);
+        self.distance = self.distance.max(0);
         self
     }
 
