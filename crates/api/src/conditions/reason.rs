@@ -123,7 +123,7 @@ reasons! {
         "Mend the metric named in the message; currentMetrics says what is wrong with it.";
     /// A metric had a gap, so it reads low until the range of its query, such as [5m], is filled again: nothing scales down until then.
     DATA_GAP = "DataGap", LIMITED, "Wait until nextChangeTime.";
-    /// A metric with perPod still looks back to before the last scale down, so what the removed pods carried does not show in the others' samples yet: nothing scales down until then.
+    /// A metric with perPod still looks back to before the last scale down, or to before a change by somebody else that may have been one, so what the removed pods carried does not show in the others' samples yet: nothing scales down until then.
     AWAITING_SAMPLES = "AwaitingSamples", LIMITED, "Wait until nextChangeTime.";
     /// The cooldown after the last change has not passed.
     COOLING_DOWN = "CoolingDown", LIMITED, "Wait until nextChangeTime, or lower cooldown.";

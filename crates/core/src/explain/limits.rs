@@ -43,7 +43,9 @@ pub fn limit(limit: &Limit) -> String {
             format!("{gap}, so nothing scales down")
         }
         LimitCause::AwaitsSamples { metric } => {
-            format!("metric {metric} still looks back to before the last scale down, so nothing scales down")
+            format!(
+                "metric {metric} still looks back to before the last scale down, or a change by others, so nothing scales down"
+            )
         }
         LimitCause::Min => format!("minReplicas is {allowed}"),
         LimitCause::Max => format!("maxReplicas is {allowed}"),

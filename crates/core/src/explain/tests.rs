@@ -233,7 +233,7 @@ fn a_correction_is_told_before_the_metrics(#[case] from: u32, #[case] to: u32, #
 #[case(LimitCause::DataGap { metric: "load".to_owned(), uncertain: true },
     "history is uncertain after an interruption: metric load may have had a gap and read low, so nothing scales down")]
 #[case(LimitCause::AwaitsSamples { metric: "load".to_owned() },
-    "metric load still looks back to before the last scale down, so nothing scales down")]
+    "metric load still looks back to before the last scale down, or a change by others, so nothing scales down")]
 #[case(LimitCause::Min, "minReplicas is 6")]
 #[case(LimitCause::Max, "maxReplicas is 6")]
 fn each_limit_is_told(#[case] cause: LimitCause, #[case] expected: &str) {

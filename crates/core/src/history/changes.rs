@@ -108,18 +108,23 @@ impl Changes {
 
     /// The last growth, or what may have been one.
     pub fn last_growth(&self) -> Option<Timestamp> {
-        self.last_in(Direction::Up)
+        self.last_where(|change| change.direction() == Some(Direction::Up))
     }
 
-    /// When replicas were last removed, or may have been.
+    /// When replicas were last removed, or may have been. What we did not decide is known by its sum only (R15): a growth
+    /// from 1 to 4 may have been one to 5 and a removal, of somebody else or of ours that nobody wrote down.
     pub fn last_removal(&self) -> Option<Timestamp> {
-        self.last_in(Direction::Down)
+        self.last_where(|change| match change.direction() {
+            Some(Direction::Down) => true,
+            Some(Direction::Up) => change.cause != ChangeCause::Ours,
+            None => false,
+        })
     }
 
-    fn last_in(&self, direction: Direction) -> Option<Timestamp> {
+    fn last_where(&self, is_one: impl Fn(&Change) -> bool) -> Option<Timestamp> {
         let mut changes = self.changes.iter().rev();
         changes
-            .find(|change| change.direction() == Some(direction))
+            .find(|change| is_one(change))
             .map(|change| change.at)
             .or(self.forgotten)
     }

@@ -256,3 +256,21 @@ fn the_last_removal_and_the_largest_count_of_a_time_are_found() {
     let largest = |since, present| changes.largest_since(at(since), replicas(present)).get();
     assert_eq!((largest(10, 4), largest(11, 4), largest(11, 9)), (5, 4, 9));
 }
+
+#[test]
+fn r16_a_growth_that_we_did_not_decide_may_hide_a_removal() {
+    let last_removal = |cause| {
+        let mut changes = Changes::default();
+        let (from, to, at) = (replicas(1), replicas(4), at(45));
+        changes.record(Change { from, to, at, cause }, SignedDuration::from_hours(1));
+        changes.last_removal()
+    };
+    // 1 -> 5 by somebody, and 5 -> 4 by us, killed before it was written down.
+    assert_eq!(last_removal(ChangeCause::Foreign), Some(at(45)));
+    assert_eq!(last_removal(ChangeCause::Activation), Some(at(45)));
+    assert_eq!(last_removal(ChangeCause::Ours), None);
+    let mut changes = Changes::default();
+    let (from, to, at, cause) = (replicas(4), replicas(4), at(45), ChangeCause::Activation);
+    changes.record(Change { from, to, at, cause }, SignedDuration::from_hours(1));
+    assert_eq!(changes.last_removal(), None, "to begin to act is no change of size");
+}

@@ -74,3 +74,22 @@ fn r10_of_an_answer_that_is_no_number_no_pods_are_told() {
     let step = decision.metrics().next().unwrap();
     assert_eq!((&step.reading, step.pods), (&reading, None));
 }
+
+#[test]
+fn r16_a_growth_found_after_an_interruption_may_hide_our_removal() {
+    // Somebody grew one to five, we shrank to four and died before that was stored: one is remembered, four are there. What
+    // the four carry reads low, for a part of the minute that the rates look back over five shared the load.
+    let low = |second: i64| {
+        let mut seen = observe_pods(4, fresh("160"), &[Some("40"), Some("40"), Some("40"), Some("40")]);
+        let samples = seen.readings[0].pods.as_mut().unwrap();
+        samples.values_mut().for_each(|sample| sample.since = at(second - 60));
+        seen
+    };
+    let found = decide(&policy(), &low(0), &settled(1), at(0));
+    let desired = |second| {
+        decide(&policy(), &low(second), &found.history, at(second))
+            .desired
+            .get()
+    };
+    assert_eq!((found.desired.get(), desired(59), desired(60)), (4, 4, 2));
+}
