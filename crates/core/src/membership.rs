@@ -23,7 +23,7 @@ pub use plan::{Idle, begin};
 pub use profile::{DrainStep, Profile, Quorum, Sizes, Times, Undo};
 pub use world::{Fact, Gate, GateTime, Listed, PodState, Stop, SubjectState, TargetState, View, Wish, World};
 
-use crate::Replicas;
+use crate::{Replicas, Seconds};
 
 /// What the machine is told.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -210,6 +210,31 @@ fn end(operation: &Operation, ended: Ended) -> Step {
         operation: operation.clone(),
         then: Then::End(ended),
     }
+}
+
+/// The gate that is waited for.
+fn held_by_gate(world: &World, at_start: bool) -> Option<Wait> {
+    world.shut_gate(at_start).map(|gate| Wait::Gate(gate.name.clone()))
+}
+
+/// The last of an operation: it is done when everybody has agreed for a while, and goes back if somebody does not.
+fn settle(operation: &Operation, world: &World, profile: &Profile, now: Timestamp, back: (Work, Wait)) -> Step {
+    if !world.is_in_order() {
+        let (work, wait) = back;
+        return Step {
+            operation: operation.at(work, now),
+            then: Then::Wait(wait),
+        };
+    }
+    if has_passed(Some(operation.since), profile.times.settle, now) {
+        return end(operation, Ended::Done);
+    }
+    wait(operation, Wait::Settled)
+}
+
+/// Whether so long a time has passed since an instant.
+fn has_passed(since: Option<Timestamp>, time: Seconds, now: Timestamp) -> bool {
+    since.is_some_and(|since| since.saturating_add(time.duration()).is_ok_and(|ends| now >= ends))
 }
 
 #[cfg(test)]

@@ -2,11 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::leave::has_passed;
 use super::operation::{Join, Looks, Operation, Work};
 use super::profile::Profile;
-use super::world::{Fact, Listed, Stop, World};
-use super::{AbortCause, Effect, Ended, Step, Then, Wait, act, end, look, wait};
+use super::world::{Fact, Listed, World};
+use super::{AbortCause, Effect, Ended, Step, Wait, act, end, has_passed, held_by_gate, look, settle, wait};
 
 /// One look at a member that comes.
 #[derive(Debug, Clone, Copy)]
@@ -39,14 +38,9 @@ pub(super) fn step(operation: &Operation, at: Join, world: &World, profile: &Pro
 /// A growth is withdrawn, as a shrink is, after two Fresh decisions that want it no more (M5, M8).
 fn noted(operation: &Operation, world: &World) -> Operation {
     let is_turned = world.wish.is_fresh && world.wish.desired < operation.to;
-    let turned = if is_turned {
-        operation.looks.turned.saturating_add(1).min(2)
-    } else {
-        0
-    };
     Operation {
         looks: Looks {
-            turned,
+            turned: operation.looks.turned_again(is_turned),
             ..operation.looks
         },
         ..operation.clone()
@@ -83,21 +77,8 @@ impl Joining<'_> {
             profile,
             ..
         } = self;
-        if world.wish.abort.as_ref() == Some(&operation.id) {
-            Some(AbortCause::Person)
-        } else if let Some(stop) = world.wish.stop {
-            Some(AbortCause::Stop(stop))
-        } else if profile.digest != operation.plan.digest {
-            Some(AbortCause::Stop(Stop::ProfileChanged))
-        } else if world.target.uid != operation.target {
-            Some(AbortCause::TargetChanged)
-        } else if world.target.replicas != operation.from {
-            Some(AbortCause::ReplicasChanged)
-        } else if operation.looks.turned >= 2 {
-            Some(AbortCause::Load)
-        } else {
-            None
-        }
+        let called_off = operation.is_called_off(world, profile);
+        called_off.or_else(|| operation.looks.is_turned().then_some(AbortCause::Load))
     }
 
     fn holds(self) -> Option<Wait> {
@@ -111,8 +92,7 @@ impl Joining<'_> {
         if !self.is_return() && !world.subject.has_stale_claim.is_no() {
             return Some(Wait::StaleClaim);
         }
-        let gate = world.shut_gate(true);
-        gate.map(|gate| Wait::Gate(gate.name.clone()))
+        held_by_gate(world, true)
     }
 
     /// The member that comes was never drained: it is listed still, what it holds is in its claim, and to bring it back
@@ -163,16 +143,8 @@ impl Joining<'_> {
         if world.target.replicas != operation.to {
             return end(operation, Ended::Aborted(AbortCause::ReplicasChanged));
         }
-        if !world.is_in_order() {
-            return Step {
-                operation: operation.at(Work::Join(Join::Patched), now),
-                then: Then::Wait(Wait::Joined),
-            };
-        }
-        if has_passed(Some(operation.since), profile.times.settle, now) {
-            return end(operation, Ended::Done);
-        }
-        wait(operation, Wait::Settled)
+        let back = (Work::Join(Join::Patched), Wait::Joined);
+        settle(operation, world, profile, now, back)
     }
 
     fn withdrawing(self) -> Step {
@@ -198,7 +170,7 @@ impl Joining<'_> {
 
     fn is_unwanted(self) -> bool {
         let wish = &self.world.wish;
-        wish.stop.is_some() || wish.abort.as_ref() == Some(&self.operation.id) || self.operation.looks.turned >= 2
+        wish.stop.is_some() || self.operation.is_to_abort(wish) || self.operation.looks.is_turned()
     }
 
     /// The new pod holds nothing of anybody: no survivor lists it, and it serves nobody (M8).

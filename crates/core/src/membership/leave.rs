@@ -12,8 +12,7 @@ use jiff::Timestamp;
 use super::operation::{AbortCause, Leave, Looks, Operation, Progress, Work};
 use super::profile::{DrainStep, Profile};
 use super::world::{Fact, World};
-use super::{Effect, Ended, Reply, Step, Stop, Wait, act, end, look, wait};
-use crate::Seconds;
+use super::{Effect, Ended, Reply, Step, Wait, act, end, has_passed, held_by_gate, look, wait};
 
 /// One look at a member that leaves.
 #[derive(Debug, Clone, Copy)]
@@ -68,8 +67,7 @@ impl Leaving<'_> {
         if !self.world.is_whole() || !self.world.is_agreed().is_yes() {
             return Some(Wait::Agreement);
         }
-        let gate = self.world.shut_gate(true);
-        gate.map(|gate| Wait::Gate(gate.name.clone()))
+        held_by_gate(self.world, true)
     }
 
     fn draining(self, step: usize, committed: bool) -> Step {
@@ -142,8 +140,7 @@ impl Leaving<'_> {
         if !well.is_yes() || !ready.all(|ready| ready) {
             return Some(Wait::Agreement);
         }
-        let gate = self.world.shut_gate(false);
-        gate.map(|gate| Wait::Gate(gate.name.clone()))
+        held_by_gate(self.world, false)
     }
 
     /// What takes back an operation that can be taken back.
@@ -157,23 +154,15 @@ impl Leaving<'_> {
         let (target, wish) = (&world.target, &world.wish);
         let is_gate_closed = || world.shut_gate(false).is_some_and(|gate| gate.is_open.is_no());
         let began = operation.work != Work::Leave(Leave::Gating);
-        if wish.abort.as_ref() == Some(&operation.id) {
-            Some(AbortCause::Person)
-        } else if let Some(stop) = wish.stop {
-            Some(AbortCause::Stop(stop))
-        } else if profile.digest != operation.plan.digest {
-            Some(AbortCause::Stop(Stop::ProfileChanged))
-        } else if target.uid != operation.target {
-            Some(AbortCause::TargetChanged)
-        } else if target.replicas != operation.from {
-            Some(AbortCause::ReplicasChanged)
+        if let Some(cause) = operation.is_called_off(world, profile) {
+            Some(cause)
         } else if target.first_ordinal.saturating_add(operation.to.get()) != operation.member.ordinal {
             Some(AbortCause::TargetChanged)
         } else if world.subject.uid != operation.member.uid {
             Some(AbortCause::PodReplaced)
         } else if operation.to < wish.floor {
             Some(AbortCause::Bounds)
-        } else if operation.looks.turned >= 2 {
+        } else if operation.looks.is_turned() {
             Some(AbortCause::Load)
         } else if began && !target.is_settled {
             Some(AbortCause::TargetChanged)
@@ -197,11 +186,7 @@ impl Leaving<'_> {
             survivors: self.of_the_cluster(),
             progress: self.moved(),
             looks: Looks {
-                turned: if is_turned {
-                    operation.looks.turned.saturating_add(1).min(2)
-                } else {
-                    0
-                },
+                turned: operation.looks.turned_again(is_turned),
                 undone: since(is_back, operation.looks.undone),
                 drained: since(self.proof().is_ok(), operation.looks.drained),
             },
@@ -245,9 +230,4 @@ fn first(operation: &Operation) -> Work {
             committed: false,
         }
     })
-}
-
-/// Whether so long a time has passed since an instant.
-pub(super) fn has_passed(since: Option<Timestamp>, time: Seconds, now: Timestamp) -> bool {
-    since.is_some_and(|since| since.saturating_add(time.duration()).is_ok_and(|ends| now >= ends))
 }

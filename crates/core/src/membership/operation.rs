@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use crate::{Replicas, Seconds};
 
+use super::has_passed;
 use super::profile::{DrainStep, Profile};
-use super::world::Stop;
+use super::world::{Stop, Wish, World};
 
 /// Everything about the one operation of a target. It is stored, with its resourceVersion, before what it intends is done.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -182,6 +183,9 @@ pub struct Progress {
     pub since: Timestamp,
 }
 
+/// So many Fresh decisions one after the other take a wish back (M5).
+const TURNED: u8 = 2;
+
 /// Looks one after the other that told the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Looks {
@@ -219,7 +223,30 @@ impl Operation {
     /// Whether an act is due now: none was intended here, or the last is so long ago that it may be repeated.
     pub(super) fn is_due(&self, pause: Seconds, now: Timestamp) -> bool {
         self.attempt
-            .is_none_or(|attempt| now >= attempt.at.saturating_add(pause.duration()).unwrap_or(now))
+            .is_none_or(|attempt| has_passed(Some(attempt.at), pause, now))
+    }
+
+    /// Whether a person asked for this very operation to be aborted (M14a).
+    pub(super) fn is_to_abort(&self, wish: &Wish) -> bool {
+        wish.abort.as_ref() == Some(&self.id)
+    }
+
+    /// Why it can be no more what it was begun as, whether a member leaves or comes: what people want, or the target.
+    pub(super) fn is_called_off(&self, world: &World, profile: &Profile) -> Option<AbortCause> {
+        let (target, wish) = (&world.target, &world.wish);
+        if self.is_to_abort(wish) {
+            Some(AbortCause::Person)
+        } else if let Some(stop) = wish.stop {
+            Some(AbortCause::Stop(stop))
+        } else if profile.digest != self.plan.digest {
+            Some(AbortCause::Stop(Stop::ProfileChanged))
+        } else if target.uid != self.target {
+            Some(AbortCause::TargetChanged)
+        } else if target.replicas != self.from {
+            Some(AbortCause::ReplicasChanged)
+        } else {
+            None
+        }
     }
 
     /// The same with one act intended.
@@ -260,6 +287,22 @@ impl Operation {
     pub(super) fn last_moved(&self) -> Timestamp {
         let progress = self.progress.map_or(self.since, |progress| progress.since);
         progress.max(self.since)
+    }
+}
+
+impl Looks {
+    /// How many found the wish turned round, with this one.
+    pub(super) fn turned_again(self, is_turned: bool) -> u8 {
+        if is_turned {
+            self.turned.saturating_add(1).min(TURNED)
+        } else {
+            0
+        }
+    }
+
+    /// Whether the wish is turned round for good (M5).
+    pub(super) fn is_turned(self) -> bool {
+        self.turned >= TURNED
     }
 }
 

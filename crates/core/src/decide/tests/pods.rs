@@ -82,7 +82,9 @@ fn r16_a_growth_found_after_an_interruption_may_hide_our_removal() {
     let low = |second: i64| {
         let mut seen = observe_pods(4, fresh("160"), &[Some("40"), Some("40"), Some("40"), Some("40")]);
         let samples = seen.readings[0].pods.as_mut().unwrap();
-        samples.values_mut().for_each(|sample| sample.since = at(second - 60));
+        for sample in samples.values_mut() {
+            sample.since = at(second - 60);
+        }
         seen
     };
     let found = decide(&policy(), &low(0), &settled(1), at(0));

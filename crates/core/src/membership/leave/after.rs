@@ -2,8 +2,8 @@
 
 use super::super::operation::{Leave, Work};
 use super::super::world::Listed;
-use super::super::{Effect, Ended, Step, Then, Wait, act, end, look, wait};
-use super::{Leaving, has_passed};
+use super::super::{Effect, Step, Wait, act, look, settle, wait};
+use super::Leaving;
 
 impl Leaving<'_> {
     pub(super) fn gone(self) -> Step {
@@ -45,15 +45,6 @@ impl Leaving<'_> {
             // It had come back for a moment before its pod went: what it left behind is repaired.
             return look(operation.at(Work::Leave(Leave::Gone), now));
         }
-        if !world.is_in_order() {
-            return Step {
-                operation: operation.at(Work::Leave(Leave::Verifying), now),
-                then: Then::Wait(Wait::Agreement),
-            };
-        }
-        if has_passed(Some(operation.since), profile.times.settle, now) {
-            return end(operation, Ended::Done);
-        }
-        wait(operation, Wait::Settled)
+        settle(operation, world, profile, now, (operation.work, Wait::Agreement))
     }
 }

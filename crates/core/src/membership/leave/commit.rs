@@ -3,8 +3,8 @@
 use super::super::operation::{Leave, Work};
 use super::super::profile::DrainStep;
 use super::super::world::Listed;
-use super::super::{Step, Wait, look, wait};
-use super::{Leaving, has_passed};
+use super::super::{Step, Wait, has_passed, look, wait};
+use super::Leaving;
 
 impl Leaving<'_> {
     /// A step that commits is intended, or comes after one, and it is not done.

@@ -2,8 +2,8 @@
 
 use super::super::operation::{AbortCause, Leave, Operation, Work};
 use super::super::world::{Fact, PodState};
-use super::super::{Effect, Step, Wait, act, look, wait};
-use super::{Leaving, has_passed};
+use super::super::{Effect, Step, Wait, act, has_passed, look, wait};
+use super::Leaving;
 
 impl Leaving<'_> {
     pub(super) fn drained(self, committed: bool) -> Step {
