@@ -217,6 +217,19 @@ fn r13_what_is_not_the_highest_holds_as_long_as_it_lives() {
 }
 
 #[test]
+fn r13_what_is_not_the_lowest_holds_growth_as_long_as_it_lives() {
+    let window = Seconds::new(60);
+    let mut runs = Runs::default();
+    runs.record(replicas(2), at(0), window);
+    runs.record(replicas(5), at(10), window);
+    runs.record(replicas(5), at(18), window);
+    runs.record(replicas(9), at(30), window);
+    let lowest = |count| runs.lowest(at(31), window, replicas(count));
+    assert_eq!(lowest(5), Some((replicas(2), Some(at(78)))));
+    assert_eq!(lowest(2), Some((replicas(2), Some(at(60)))));
+}
+
+#[test]
 fn a_change_counts_strictly_within_a_period() {
     let horizon = SignedDuration::from_secs(100);
     let change = |second| Change {
