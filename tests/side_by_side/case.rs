@@ -6,6 +6,7 @@ use autoscaler_api::MetricAutoscalerSpec;
 use autoscaler_core::{Policy, Seconds};
 use serde_json::{Value, json};
 
+use crate::pods::{self, Habits, PodLoad, PodState};
 use crate::random::Random;
 use crate::series::{self, Flaws, Sample, Shape};
 
@@ -20,9 +21,11 @@ const UNIT: i64 = 100;
 pub(crate) enum Kind {
     Value,
     AverageValue,
+    /// One series for each pod, with an `averageValue` target.
+    Pods,
 }
 
-/// In which of the HPA's words a metric is asked for.
+/// In which of the HPA's words a metric of one number is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
     External,
@@ -44,6 +47,9 @@ pub(crate) struct Case {
     pub(crate) behavior: Option<Value>,
     /// The series of each metric.
     pub(crate) metrics: Vec<Vec<Sample>>,
+    /// What each pod is worth at each sample of the only metric; empty unless each is measured.
+    pub(crate) loads: Vec<Vec<PodLoad>>,
+    pub(crate) habits: Habits,
     /// How long after a change of size the status and the pods follow.
     pub(crate) lag: Duration,
     /// How often somebody changes the size by hand, if ever.
@@ -55,13 +61,16 @@ pub(crate) struct Case {
 impl Case {
     /// Draws case number `index` of an experiment.
     pub(crate) fn draw(random: &mut Random, index: usize) -> Self {
-        let kind = if random.percent(22) {
+        let kind = if index.is_multiple_of(5) {
+            Kind::Pods
+        } else if random.percent(25) {
             Kind::Value
         } else {
             Kind::AverageValue
         };
         let max = match kind {
             Kind::Value => random.between(5, 12),
+            Kind::Pods => random.between(4, 10),
             // Round numbers, for percentages of those are what floats miss.
             Kind::AverageValue => 10 * random.between(1, 15),
         };
@@ -69,22 +78,29 @@ impl Case {
         let tolerances = (random.pick(&TOLERANCES), random.pick(&TOLERANCES));
         let behavior = (!random.percent(8)).then(|| behavior(random, tolerances));
         let tolerances = behavior.as_ref().map_or((100, 100), |_| tolerances);
-        let lagging = random.percent(if kind == Kind::Value { 60 } else { 25 });
+        let lagging = random.percent(if kind == Kind::AverageValue { 25 } else { 60 });
         let lag = if lagging {
             400 + 1000 * random.between(1, 3)
         } else {
             150
         };
         let meddling = random.percent(8).then(|| random.between(4, 12));
+        let (max, metrics) = (narrow(max), metrics(random, kind, max, tolerances));
+        let loads = match kind {
+            Kind::Value | Kind::AverageValue => Vec::new(),
+            Kind::Pods => pods::draw(random, &metrics[0], max),
+        };
         Self {
             name: format!("case-{index}"),
             kind,
             source: random.pick(&[Source::External, Source::External, Source::External, Source::Object]),
             min: narrow(min),
-            max: narrow(max),
-            start: narrow(random.between(min, max)),
+            max,
+            start: narrow(random.between(min, max.into())),
             behavior,
-            metrics: metrics(random, kind, max, tolerances),
+            metrics,
+            loads,
+            habits: Habits::draw(random),
             lag: Duration::from_millis(u64::from(narrow(lag))),
             meddling: meddling.map(|seconds| Duration::from_secs(u64::from(narrow(seconds)))),
             random: random.fork(),
@@ -101,10 +117,24 @@ impl Case {
         load * UNIT
     }
 
+    /// What each pod is worth at the n-th reading of the metric; the last one stays.
+    pub(crate) fn loads(&self, reading: usize) -> &[PodLoad] {
+        self.loads.get(reading).or(self.loads.last()).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a pod is when the autoscaler begins.
+    pub(crate) const fn first_state(&self, index: u32) -> PodState {
+        if index < self.start {
+            PodState::Running
+        } else {
+            PodState::Failed
+        }
+    }
+
     fn target(&self) -> Value {
         match self.kind {
             Kind::Value => json!({"value": UNIT}),
-            Kind::AverageValue => json!({"averageValue": UNIT}),
+            Kind::AverageValue | Kind::Pods => json!({"averageValue": UNIT}),
         }
     }
 
@@ -114,10 +144,11 @@ impl Case {
             let mut target = self.target();
             target["type"] = match self.kind {
                 Kind::Value => json!("Value"),
-                Kind::AverageValue => json!("AverageValue"),
+                Kind::AverageValue | Kind::Pods => json!("AverageValue"),
             };
             let metric = json!({"name": self.metric(index)});
             match self.source {
+                _ if self.kind == Kind::Pods => json!({"type": "Pods", "pods": {"metric": metric, "target": target}}),
                 Source::External => json!({"type": "External", "external": {"metric": metric, "target": target}}),
                 Source::Object => json!({
                     "type": "Object", "object": {"metric": metric, "target": target, "describedObject": workload},
@@ -138,7 +169,11 @@ impl Case {
     pub(crate) fn autoscaler(&self, target: &Value) -> Value {
         let metric = |index| {
             let query = self.metric(index).replace('-', "_");
-            json!({"name": self.metric(index), "prometheus": {"query": query}, "target": self.target()})
+            let mut prometheus = json!({"query": query});
+            if self.kind == Kind::Pods {
+                prometheus["perPod"] = json!({});
+            }
+            json!({"name": self.metric(index), "prometheus": prometheus, "target": self.target()})
         };
         let mut spec = json!({
             "scaleTargetRef": target, "minReplicas": self.min, "maxReplicas": self.max, "intervalSeconds": 1,
@@ -185,7 +220,7 @@ fn metrics(random: &mut Random, kind: Kind, max: i64, tolerances: (i64, i64)) ->
     let (loads, count) = match kind {
         // A ratio; with a mean near one, else every size ends at a bound. The HPA counts ready pods once for each metric:
         // with two of them it may see two counts in one look.
-        Kind::Value => ((350, 1800), 1),
+        Kind::Value | Kind::Pods => ((350, 1800), 1),
         Kind::AverageValue => ((0, max * 1150), random.pick(&[1, 1, 1, 2])),
     };
     let metrics = (0..count).map(|_| {

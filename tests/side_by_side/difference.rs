@@ -19,10 +19,15 @@ pub(crate) enum Difference {
     ChangesAreKept,
     ForeignChanges,
     CorrectedAndDecided,
+    PodsShrinkFromSpec,
+    PodsGrowFromSpec,
+    ForeignSamples,
+    YoungPods,
+    SucceededPods,
 }
 
 impl Difference {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::ExactNumbers,
         Self::ReadyReplicas,
         Self::SpecReplicas,
@@ -35,6 +40,11 @@ impl Difference {
         Self::ChangesAreKept,
         Self::ForeignChanges,
         Self::CorrectedAndDecided,
+        Self::PodsShrinkFromSpec,
+        Self::PodsGrowFromSpec,
+        Self::ForeignSamples,
+        Self::YoungPods,
+        Self::SucceededPods,
     ];
 
     /// The predicate, for people.
@@ -52,6 +62,11 @@ impl Difference {
             Self::ChangesAreKept => "a change is older than the longest period of its own direction, not of the other",
             Self::ForeignChanges => "somebody else changed the size (R14)",
             Self::CorrectedAndDecided => "the size was outside the bounds (R12)",
+            Self::PodsShrinkFromSpec => "pod by pod, less load, the pods are not spec.replicas (R8)",
+            Self::PodsGrowFromSpec => "pod by pod, more load, the pods are fewer than spec.replicas (R9)",
+            Self::ForeignSamples => "pod by pod, a sample of a pod that is not there (R10)",
+            Self::YoungPods => "pod by pod, a pod is younger than its sample (R10)",
+            Self::SucceededPods => "pod by pod, a pod has succeeded (R10)",
         }
     }
 
@@ -77,14 +92,14 @@ impl Difference {
         }
     }
 
-    const fn bit(self) -> u16 {
-        1 << self as u16
+    const fn bit(self) -> u32 {
+        1 << self as u32
     }
 }
 
 /// Several at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Differences(u16);
+pub(crate) struct Differences(u32);
 
 impl Differences {
     /// The HPA itself.
@@ -164,7 +179,7 @@ mod tests {
     #[test]
     fn small_sets_come_by_size_and_each_once() {
         let sets = Differences::small();
-        assert_eq!(sets.len(), 12 + 66 + 220);
+        assert_eq!(sets.len(), 17 + 136 + 680);
         assert!(
             sets.windows(2)
                 .all(|pair| pair[0].0.count_ones() <= pair[1].0.count_ones())

@@ -1,6 +1,8 @@
 //! What happens to targets besides the HPA: their status and pods follow their size, late for some, and for some somebody
 //! changes the size by hand.
 
+mod crew;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,26 +15,58 @@ use kube::core::DynamicObject;
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::case::{Case, Kind};
+use crate::pods::Pods;
 use crate::stage::{Stage, patch_status, pod_name, set_ready};
+
+use crew::Crew;
 
 /// Between two deliveries of a watch's end and its next beginning.
 const RESTART: Duration = Duration::from_millis(100);
 
-/// How many pods of a case were ready from some time on.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Readiness {
+/// How long a size stays before anything else happens to pods.
+const REST: Duration = Duration::from_millis(700);
+
+/// What the pods of a case were from some time on.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
     /// When the request was sent that made it so.
     pub(crate) sent: Timestamp,
     /// When it was answered.
     pub(crate) answered: Timestamp,
-    pub(crate) ready: u32,
+    pub(crate) pods: Pods,
 }
 
 /// Everything about pods, by case.
-pub(crate) type Ledger = Arc<Mutex<BTreeMap<String, Vec<Readiness>>>>;
+pub(crate) type Ledger = Arc<Mutex<BTreeMap<String, Vec<Known>>>>;
+
+/// The part of one case in it.
+#[derive(Clone)]
+struct Notes {
+    ledger: Ledger,
+    case: String,
+}
+
+impl Notes {
+    /// What was so before anybody looked.
+    fn begin(&self, pods: Pods) {
+        let (sent, answered) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+        self.push(Known { sent, answered, pods });
+    }
+
+    /// What is so now, by a request that was sent then.
+    fn add(&self, sent: Timestamp, pods: Pods) {
+        let answered = Timestamp::now();
+        self.push(Known { sent, answered, pods });
+    }
+
+    fn push(&self, known: Known) {
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        ledger.entry(self.case.clone()).or_default().push(known);
+    }
+}
 
 /// The world around the targets, until it is dropped.
 pub(crate) struct Keeper {
@@ -51,7 +85,10 @@ impl Keeper {
             let follower = Follower {
                 workloads: stage.workloads(),
                 pods: stage.api(),
-                ledger: Arc::clone(&ledger),
+                notes: Notes {
+                    ledger: Arc::clone(&ledger),
+                    case: case.name.clone(),
+                },
                 case: case.clone(),
             };
             tasks.spawn(follower.follow(sizes));
@@ -64,7 +101,7 @@ impl Keeper {
     }
 
     /// What is known about the pods of each case.
-    pub(crate) fn readiness(&self) -> BTreeMap<String, Vec<Readiness>> {
+    pub(crate) fn known(&self) -> BTreeMap<String, Vec<Known>> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -98,22 +135,50 @@ async fn watch(workloads: Api<DynamicObject>, followers: BTreeMap<String, Unboun
 struct Follower {
     workloads: Api<DynamicObject>,
     pods: Api<Pod>,
-    ledger: Ledger,
+    notes: Notes,
     case: Case,
 }
 
 impl Follower {
-    /// Gives the target each of its sizes as its status, and as many ready pods, once its lag is over.
-    async fn follow(self, mut sizes: UnboundedReceiver<(Instant, u32)>) {
+    /// Gives the target each of its sizes as its status, and as many pods, once its lag is over.
+    async fn follow(self, sizes: UnboundedReceiver<(Instant, u32)>) {
+        match self.case.kind {
+            Kind::Pods => self.follow_with_each(sizes).await,
+            Kind::Value | Kind::AverageValue => self.follow_with_ready(sizes).await,
+        }
+    }
+
+    /// Only how many are ready matters, if that.
+    async fn follow_with_ready(self, mut sizes: UnboundedReceiver<(Instant, u32)>) {
         let mut ready = self.case.start;
-        self.note(Timestamp::UNIX_EPOCH, ready);
-        while let Some((since, size)) = sizes.recv().await {
-            sleep_until(since + self.case.lag).await;
-            patch_status(&self.workloads, &self.case.name, json!({"status": {"replicas": size}})).await;
+        self.notes.begin(Pods::ready(ready));
+        while let Some(size) = sizes.recv().await {
+            let size = self.come_to(size).await;
             if self.case.kind == Kind::Value {
                 self.make_ready(&mut ready, size.min(self.case.max)).await;
             }
         }
+    }
+
+    /// Each of them matters.
+    async fn follow_with_each(self, mut sizes: UnboundedReceiver<(Instant, u32)>) {
+        let mut crew = Crew::new(self.pods.clone(), self.notes.clone(), self.case.clone());
+        loop {
+            match timeout(REST, sizes.recv()).await {
+                Ok(Some(size)) => {
+                    let size = self.come_to(size).await;
+                    crew.follow(size).await;
+                }
+                Ok(None) => return,
+                Err(_) => crew.go_on().await,
+            }
+        }
+    }
+
+    async fn come_to(&self, (since, size): (Instant, u32)) -> u32 {
+        sleep_until(since + self.case.lag).await;
+        patch_status(&self.workloads, &self.case.name, json!({"status": {"replicas": size}})).await;
+        size
     }
 
     async fn make_ready(&self, ready: &mut u32, wanted: u32) {
@@ -123,19 +188,8 @@ impl Follower {
             let sent = Timestamp::now();
             set_ready(&self.pods, &pod_name(&self.case.name, index), grows).await;
             *ready = if grows { *ready + 1 } else { *ready - 1 };
-            self.note(sent, *ready);
+            self.notes.add(sent, Pods::ready(*ready));
         }
-    }
-
-    fn note(&self, sent: Timestamp, ready: u32) {
-        let answered = if sent == Timestamp::UNIX_EPOCH {
-            sent
-        } else {
-            Timestamp::now()
-        };
-        let known = Readiness { sent, answered, ready };
-        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        ledger.entry(self.case.name.clone()).or_default().push(known);
     }
 }
 

@@ -1,9 +1,9 @@
 //! Side by side with the real thing: the HPA controller of kube-controller-manager, looking every second.
 //!
 //! Many pairs of twins run at once, each with a specification, series and surroundings of its own, all drawn from one
-//! seed (`case`, `series`, `keeper`). The HPA reads its series from a metrics API that the test serves (`stage`), and
-//! three witnesses tell what it saw and did, and when (`record`). Our core is then told the same at the same instants
-//! (`replay`).
+//! seed (`case`, `series`, `pods`, `keeper`): metrics of one number, External or Object, by `value` or `averageValue`, and
+//! metrics of every pod. The HPA reads its series from a metrics API that the test serves (`stage`), and three witnesses
+//! tell what it saw and did, and when (`record`). Our core is then told the same at the same instants (`replay`).
 //!
 //! Three things are asked of every decision (`verdict`):
 //! 1. The HPA did what a model of it does (`model`), so that we know what we talk about. Its witnesses stand outside: on a
@@ -26,6 +26,7 @@ mod case;
 mod difference;
 mod keeper;
 mod model;
+mod pods;
 mod random;
 mod record;
 mod replay;
@@ -47,12 +48,13 @@ use crate::verdict::Verdict;
 
 const SEED: &str = "SIDE_BY_SIDE_SEED";
 const CASES: usize = 120;
-/// So many decisions are compared at least, and so many percent of them are changes of size.
+/// So many decisions are compared at least; so many percent of them are changes of size, and so many about every pod.
 const DECISIONS: usize = 10_000;
 const CHANGES: usize = 30;
 /// One look in so many may be one that the witnesses blur, and one case in so many may have one.
 const BLURRED_LOOKS: usize = 1_000;
 const BLURRED_CASES: usize = 20;
+const POD_BY_POD: usize = 15;
 
 /// Ten times what it takes on an idle machine.
 const EXPERIMENT: Duration = Duration::from_mins(15);
@@ -92,7 +94,7 @@ async fn every_difference_from_the_hpa_is_a_rule_of_ours() {
     })
     .await;
 
-    let records = record::collect(&stage, &cases, &keeper.readiness());
+    let records = record::collect(&stage, &cases, &keeper.known());
     let mut verdict = Verdict::default();
     for (case, looks) in cases.iter().zip(&records) {
         verdict.judge(case, looks);
@@ -109,5 +111,9 @@ async fn every_difference_from_the_hpa_is_a_rule_of_ours() {
     assert!(
         verdict.changes * 100 >= CHANGES * verdict.looks,
         "enough changes of size"
+    );
+    assert!(
+        verdict.pod_by_pod * 100 >= POD_BY_POD * verdict.looks,
+        "enough metrics of every pod"
     );
 }

@@ -6,6 +6,7 @@
 //! nothing of it but the parsed policy is used here.
 
 mod limits;
+mod per_pod;
 mod proposal;
 
 use autoscaler_core::Policy;
@@ -13,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::case::Case;
 use crate::difference::{Difference, Differences};
+use crate::pods::Pods;
 use crate::record::Look;
 
 use limits::Event;
@@ -50,16 +52,16 @@ impl<'a> Model<'a> {
     }
 
     /// What the metrics ask for, if they can be read.
-    pub(crate) fn proposal(&self, look: &Look, ready: u32) -> Option<i64> {
-        match self.propose(look, ready) {
+    pub(crate) fn proposal(&self, look: &Look, pods: &Pods) -> Option<i64> {
+        match self.propose(look, pods) {
             Proposed::Count { count, .. } => Some(count.max(0)),
             Proposed::Nothing => None,
         }
     }
 
     /// The size after a look, and the memory of it. What was really done is told by `look`.
-    pub(crate) fn decide(&mut self, look: &Look, ready: u32) -> i64 {
-        let decided = self.look(look, ready);
+    pub(crate) fn decide(&mut self, look: &Look, pods: &Pods) -> i64 {
+        let decided = self.look(look, pods);
         let (from, to) = (i64::from(look.spec), i64::from(look.result));
         if let Some(at) = look.changed {
             self.store(Event {
@@ -73,7 +75,7 @@ impl<'a> Model<'a> {
         decided
     }
 
-    fn look(&mut self, look: &Look, ready: u32) -> i64 {
+    fn look(&mut self, look: &Look, pods: &Pods) -> i64 {
         let spec = i64::from(look.spec);
         self.begin(spec, look);
         let (min, max) = (i64::from(self.case.min), i64::from(self.case.max));
@@ -84,7 +86,7 @@ impl<'a> Model<'a> {
         if spec != base && !self.has(Difference::CorrectedAndDecided) {
             return base;
         }
-        match self.propose(look, ready) {
+        match self.propose(look, pods) {
             Proposed::Nothing => {
                 if self.has(Difference::GapsAreRemembered) {
                     self.downs.push((spec, look.at));

@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::case::Case;
-use crate::keeper::Readiness;
+use crate::keeper::Known;
+use crate::pods::{PodLoad, Pods};
 use crate::series::Sample;
 use crate::stage::Stage;
 
@@ -28,10 +29,12 @@ pub(crate) struct Look {
     pub(crate) spec: u32,
     /// `status.replicas` of the scale.
     pub(crate) status: u32,
-    /// Pods that were ready; the first is right unless a pod changed at that moment.
-    pub(crate) ready: Vec<u32>,
+    /// The pods; the first are right unless one changed at that moment.
+    pub(crate) pods: Vec<Pods>,
     /// What it was told, in the order of the metrics; if it did not ask, what it would have been told.
     pub(crate) samples: Vec<Sample>,
+    /// And of each pod, if each is measured.
+    pub(crate) loads: Vec<PodLoad>,
     /// Whether it asked.
     pub(crate) asked: bool,
     /// The count that the metrics ask for, as it logs it. None if they could not be read, or it did not ask.
@@ -57,7 +60,7 @@ type Testimony = BTreeMap<String, Vec<(Timestamp, Seen)>>;
 const CACHE: i64 = 300;
 
 /// The looks at each case, in their order.
-pub(crate) fn collect(stage: &Stage, cases: &[Case], readiness: &BTreeMap<String, Vec<Readiness>>) -> Vec<Vec<Look>> {
+pub(crate) fn collect(stage: &Stage, cases: &[Case], known: &BTreeMap<String, Vec<Known>>) -> Vec<Vec<Look>> {
     let mut testimony = Testimony::new();
     audit(stage, &mut testimony);
     served(stage, &mut testimony);
@@ -65,7 +68,7 @@ pub(crate) fn collect(stage: &Stage, cases: &[Case], readiness: &BTreeMap<String
     let looks = cases.iter().map(|case| {
         let mut seen = testimony.remove(&case.name).unwrap_or_default();
         seen.sort_by_key(|(at, _)| *at);
-        let pods = readiness.get(&case.name).map_or(&[][..], Vec::as_slice);
+        let pods = known.get(&case.name).map_or(&[][..], Vec::as_slice);
         looks(case, pods, &seen)
     });
     looks.collect()
@@ -169,7 +172,7 @@ impl Open {
 }
 
 /// The last look may be incomplete, and is left out.
-fn looks(case: &Case, pods: &[Readiness], seen: &[(Timestamp, Seen)]) -> Vec<Look> {
+fn looks(case: &Case, pods: &[Known], seen: &[(Timestamp, Seen)]) -> Vec<Look> {
     let mut looks = Vec::new();
     let mut next = vec![0; case.metrics.len()];
     let mut open = Open::default();
@@ -193,10 +196,11 @@ fn looks(case: &Case, pods: &[Readiness], seen: &[(Timestamp, Seen)]) -> Vec<Loo
     looks
 }
 
-fn close(open: &Open, case: &Case, pods: &[Readiness], next: &mut [usize]) -> Option<Look> {
+fn close(open: &Open, case: &Case, pods: &[Known], next: &mut [usize]) -> Option<Look> {
     let (spec, status) = open.scale?;
     let sample = |(samples, next): (&Vec<Sample>, &usize)| samples[(*next).min(samples.len() - 1)];
     let samples = case.metrics.iter().zip(next.iter()).map(sample).collect();
+    let loads = case.loads(next[0]).to_vec();
     for metric in &open.served {
         next[*metric] += 1;
     }
@@ -205,8 +209,9 @@ fn close(open: &Open, case: &Case, pods: &[Readiness], next: &mut [usize]) -> Op
         at: open.at,
         spec,
         status,
-        ready: ready_at(pods, open.at),
+        pods: pods_at(pods, open.at),
         samples,
+        loads,
         asked: !open.served.is_empty(),
         proposed: open.proposed,
         result: open.rescaled.unwrap_or(spec),
@@ -214,10 +219,10 @@ fn close(open: &Open, case: &Case, pods: &[Readiness], next: &mut [usize]) -> Op
     })
 }
 
-/// The count that was surely known at that time, and those that may have been.
-fn ready_at(pods: &[Readiness], at: Timestamp) -> Vec<u32> {
-    let settled = |known: &&Readiness| at.duration_since(known.answered).as_millis() > i128::from(CACHE);
+/// What was surely known of pods at that time, and what may have been.
+fn pods_at(pods: &[Known], at: Timestamp) -> Vec<Pods> {
+    let settled = |known: &&Known| at.duration_since(known.answered).as_millis() > i128::from(CACHE);
     let sure = pods.iter().rfind(settled);
     let unsure = pods.iter().filter(|known| !settled(known) && known.sent <= at);
-    sure.into_iter().chain(unsure).map(|known| known.ready).collect()
+    sure.into_iter().chain(unsure).map(|known| known.pods.clone()).collect()
 }

@@ -5,37 +5,49 @@
 //! difference of one look therefore does not drag others behind it by the size, only by what the core remembers, which is
 //! what is compared.
 
+use autoscaler_core::per_pod::{Pod, PodPhase, PodReady, PodSample, PodSamples};
 use autoscaler_core::{
     Change, ChangeCause, Evidence, Failure, FailureClass, History, MetricReading, Observation, PartialCause, Policy,
     Quantity, Reading, Replicas, Standing, decide,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::case::Case;
+use crate::case::{Case, Kind};
+use crate::pods::{PodState, Pods};
 use crate::record::Look;
 use crate::series::Sample;
+use crate::stage::pod_name;
+
+/// How long ago pods began.
+const AGE: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long the samples of pods cover, and those that cover more than a pod's age.
+const RANGE: SignedDuration = SignedDuration::from_mins(1);
+const LONG_RANGE: SignedDuration = SignedDuration::from_hours(2);
 
 /// Our side of one case.
 #[derive(Debug)]
 pub(crate) struct Replay<'a> {
+    case: &'a Case,
     policy: &'a Policy,
     history: History,
 }
 
 impl<'a> Replay<'a> {
-    pub(crate) fn new(policy: &'a Policy) -> Self {
+    pub(crate) fn new(case: &'a Case, policy: &'a Policy) -> Self {
         Self {
+            case,
             policy,
             history: History::default(),
         }
     }
 
     /// What our core decides; then it is told what was done.
-    pub(crate) fn decide(&mut self, look: &Look, ready: u32) -> u32 {
+    pub(crate) fn decide(&mut self, look: &Look, pods: &Pods) -> u32 {
         let observation = Observation {
             replicas: Replicas::new(look.spec),
-            ready: Some(Replicas::new(ready)),
-            pods: None,
+            ready: Some(Replicas::new(pods.ready)),
+            pods: (self.case.kind == Kind::Pods).then(|| self.pods(pods, look.at)),
             rollout: None,
             readings: self.readings(look),
             clock_skew: None,
@@ -58,13 +70,56 @@ impl<'a> Replay<'a> {
 
     fn readings(&self, look: &Look) -> Vec<MetricReading> {
         let metrics = self.policy.metrics.iter().zip(&look.samples);
-        let readings = metrics.map(|(metric, sample)| MetricReading::one(metric.name.as_str(), reading(*sample)));
+        let readings = metrics.map(|(metric, sample)| MetricReading {
+            name: metric.name.clone(),
+            reading: reading(*sample),
+            pods: (self.case.kind == Kind::Pods && sample.number().is_some()).then(|| self.samples(look)),
+        });
         readings.collect()
+    }
+
+    fn samples(&self, look: &Look) -> PodSamples {
+        let samples = look.loads.iter().map(|load| {
+            let sample = PodSample {
+                value: amount(load.load),
+                since: look.at - if load.young { LONG_RANGE } else { RANGE },
+            };
+            (pod_name(&self.case.name, load.pod), sample)
+        });
+        samples.collect()
+    }
+
+    fn pods(&self, pods: &Pods, now: Timestamp) -> Vec<Pod> {
+        let pods = (0..).zip(&pods.states).filter_map(|(index, state)| {
+            let phase = match state {
+                PodState::Gone => return None,
+                PodState::Pending => PodPhase::Pending,
+                PodState::Running | PodState::Terminating => PodPhase::Running,
+                PodState::Succeeded => PodPhase::Succeeded,
+                PodState::Failed => PodPhase::Failed,
+            };
+            let since = now - AGE;
+            Some(Pod {
+                name: pod_name(&self.case.name, index),
+                phase,
+                terminating: *state == PodState::Terminating,
+                started: (phase != PodPhase::Pending).then_some(since),
+                ready: Some(PodReady {
+                    status: Some(phase == PodPhase::Running),
+                    since,
+                }),
+                request: None,
+            })
+        });
+        pods.collect()
     }
 }
 
+fn amount(load: i64) -> Quantity {
+    Quantity::from_millis(Case::quantity(load))
+}
+
 fn reading(sample: Sample) -> Reading {
-    let amount = |load| Quantity::from_millis(Case::quantity(load));
     match sample {
         Sample::Whole(load) => Reading::Fresh {
             value: amount(load),

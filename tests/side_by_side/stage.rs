@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use autoscaler_testkit::metrics_api::{Answer, Asked, MetricsApi};
+use autoscaler_testkit::metrics_api::{Answer, Asked, Measured, MetricsApi};
 use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
 use autoscaler_testkit::wait::eventually;
 use futures::stream::{self, StreamExt};
@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::case::{Case, DOWNSCALE_STABILIZATION, Kind};
+use crate::pods::PodLoad;
 use crate::series::Sample;
 
 /// How long anything may take before the experiment gives up: generous, since the machine may be busy.
@@ -116,10 +117,20 @@ impl Stage {
             .unwrap();
         let status = json!({"status": {"replicas": case.start, "selector": format!("case={}", case.name)}});
         patch_status(&workloads, &case.name, status).await;
-        if case.kind == Kind::Value {
-            let pods: Api<Pod> = self.api();
-            for index in 0..case.max {
-                create_pod(&pods, case, index).await;
+        let pods: Api<Pod> = self.api();
+        for index in 0..case.max {
+            let name = pod_name(&case.name, index);
+            match case.kind {
+                Kind::AverageValue => {}
+                Kind::Value => {
+                    create_pod(&pods, case, &name).await;
+                    set_ready(&pods, &name, index < case.start).await;
+                }
+                Kind::Pods => {
+                    create_pod(&pods, case, &name).await;
+                    let phase = case.first_state(index).phase();
+                    patch_status(&pods, &name, json!({"status": {"phase": phase}})).await;
+                }
             }
         }
         let autoscalers: Api<HorizontalPodAutoscaler> = self.api();
@@ -142,6 +153,9 @@ fn options() -> PlaneOptions {
             "--horizontal-pod-autoscaler-downscale-stabilization={DOWNSCALE_STABILIZATION}s"
         ))
         .with_controller_manager_arg("--concurrent-horizontal-pod-autoscaler-syncs=20")
+        // It deletes terminating pods without a node once more, by name only (`gcUnscheduledTerminating` of
+        // `pkg/controller/podgc`), and so now and then the next pod of that name.
+        .with_controller_manager_arg("--controllers=*,-pod-garbage-collector-controller")
         // What it proposes and decides is logged at level 4, with the instant; see `record`.
         .with_controller_manager_arg("--v=4")
         .with_controller_manager_arg("--logging-format=json")
@@ -150,40 +164,59 @@ fn options() -> PlaneOptions {
 /// The n-th question about a metric is answered by the n-th sample of its series.
 fn source(cases: &[Case]) -> impl Fn(&Asked) -> Answer + Send + Sync + 'static {
     let series = cases.iter().flat_map(|case| {
-        let metrics = case.metrics.iter().enumerate();
-        metrics.map(|(index, samples)| (case.metric(index), samples.clone()))
+        let metrics = 0..case.metrics.len();
+        metrics.map(|index| (case.metric(index), (case.clone(), index)))
     });
-    let series: BTreeMap<String, Vec<Sample>> = series.collect();
+    let series: BTreeMap<String, (Case, usize)> = series.collect();
     let asked = Mutex::new(BTreeMap::<String, usize>::new());
     move |question| {
-        let Some(samples) = series.get(&question.metric) else {
+        let Some((case, index)) = series.get(&question.metric) else {
             return Answer::Failure(StatusCode::NOT_FOUND);
         };
         let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
         let count = asked.entry(question.metric.clone()).or_default();
+        let samples = &case.metrics[*index];
         let sample = samples[(*count).min(samples.len() - 1)];
+        let loads = case.loads(*count);
         *count += 1;
-        answer(sample)
+        match case.kind {
+            Kind::Pods => answer(sample, |_| Answer::Values(measured(case, loads))),
+            Kind::Value | Kind::AverageValue => answer(sample, |load| Answer::value(quantity(load))),
+        }
     }
 }
 
-fn answer(sample: Sample) -> Answer {
+fn answer(sample: Sample, values: impl FnOnce(i64) -> Answer) -> Answer {
     match sample.number() {
-        Some(load) => Answer::value(format!("{}m", Case::quantity(load))),
+        Some(load) => values(load),
         None if sample == Sample::Empty => Answer::Values(Vec::new()),
         None => Answer::Failure(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
 
-/// A pod that nobody runs: Ready is what the experiment says.
-async fn create_pod(pods: &Api<Pod>, case: &Case, index: u32) {
-    let name = pod_name(&case.name, index);
+fn measured(case: &Case, loads: &[PodLoad]) -> Vec<Measured> {
+    let measured = loads.iter().map(|load| Measured {
+        name: pod_name(&case.name, load.pod),
+        quantity: quantity(load.load),
+    });
+    measured.collect()
+}
+
+fn quantity(load: i64) -> String {
+    format!("{}m", Case::quantity(load))
+}
+
+/// A pod that nobody runs: what it is the experiment says. Where each matters, it can be seen terminating.
+pub(crate) async fn create_pod(pods: &Api<Pod>, case: &Case, name: &str) {
+    let finalizers = match case.kind {
+        Kind::Pods => json!([format!("{GROUP}/held")]),
+        Kind::Value | Kind::AverageValue => json!([]),
+    };
     let pod = json!({
-        "metadata": {"name": name, "labels": {"case": case.name}},
+        "metadata": {"name": name, "labels": {"case": case.name}, "finalizers": finalizers},
         "spec": {"containers": [{"name": "main", "image": "none"}]},
     });
     pods.create(&PostParams::default(), &parse(pod)).await.unwrap();
-    set_ready(pods, &name, index < case.start).await;
 }
 
 pub(crate) fn pod_name(case: &str, index: u32) -> String {

@@ -6,9 +6,10 @@ use std::fmt;
 
 use autoscaler_core::Policy;
 
-use crate::case::Case;
+use crate::case::{Case, Kind};
 use crate::difference::{Difference, Differences};
 use crate::model::Model;
+use crate::pods::Pods;
 use crate::record::Look;
 use crate::replay::Replay;
 
@@ -20,6 +21,8 @@ const SHOWN: usize = 12;
 pub(crate) struct Verdict {
     pub(crate) looks: usize,
     pub(crate) changes: usize,
+    /// Looks at metrics of every pod.
+    pub(crate) pod_by_pod: usize,
     pub(crate) equal: usize,
     /// By the smallest set of our rules that makes the HPA decide as we did.
     pub(crate) explained: BTreeMap<Differences, usize>,
@@ -44,7 +47,7 @@ impl Verdict {
     pub(crate) fn judge(&mut self, case: &Case, looks: &[Look]) {
         let policy = case.policy();
         let mut sides = Sides {
-            ours: Replay::new(&policy),
+            ours: Replay::new(case, &policy),
             hpa: Model::new(case, &policy, Differences::NONE),
             all: range(case, &policy, Differences::all()),
         };
@@ -61,36 +64,37 @@ impl Verdict {
         self.explain(case, &policy, looks, &seen);
     }
 
-    /// What was decided at one look, with the ready pods that the HPA saw.
-    fn judge_look(&mut self, sides: &mut Sides<'_>, case: &Case, index: usize, look: &Look) -> (u32, i64) {
+    /// What was decided at one look, with the pods that the HPA saw.
+    fn judge_look(&mut self, sides: &mut Sides<'_>, case: &Case, index: usize, look: &Look) -> (Pods, i64) {
         self.looks += 1;
         self.changes += usize::from(look.result != look.spec);
+        self.pod_by_pod += usize::from(case.kind == Kind::Pods);
         // Where a pod changed at that moment, the HPA's own proposal tells what it saw of it.
         let proposed = look.proposed.map(|count| count.max(0));
-        let fits = |ready: &u32| !look.asked || sides.hpa.proposal(look, *ready) == proposed;
-        let ready = look.ready.iter().copied().find(fits);
-        if ready.is_none() {
+        let fits = |pods: &&Pods| !look.asked || sides.hpa.proposal(look, pods) == proposed;
+        let pods = look.pods.iter().find(fits);
+        if pods.is_none() {
             self.strange
                 .push(row(case, index, look, "the model proposes otherwise", 0));
         }
-        let ready = ready.or(look.ready.first().copied()).unwrap_or_default();
-        let (hpa, ours) = (i64::from(look.result), i64::from(sides.ours.decide(look, ready)));
-        let model = sides.hpa.decide(look, ready);
+        let pods = pods.or(look.pods.first()).cloned().unwrap_or_default();
+        let (hpa, ours) = (i64::from(look.result), i64::from(sides.ours.decide(look, &pods)));
+        let model = sides.hpa.decide(look, &pods);
         if model != hpa {
             self.strange
                 .push(row(case, index, look, &format!("the model decides {model}"), ours));
         }
-        let (low, high) = decided(&mut sides.all, look, ready);
+        let (low, high) = decided(&mut sides.all, look, &pods);
         if !(low..=high).contains(&ours) {
             let what = format!("all of our rules give {low} to {high}");
             self.inexact.push(row(case, index, look, &what, ours));
         }
         self.equal += usize::from(ours == hpa);
-        (ready, ours)
+        (pods, ours)
     }
 
     /// Finds the smallest set of our rules for each look at which we decided otherwise.
-    fn explain(&mut self, case: &Case, policy: &Policy, looks: &[Look], seen: &[(u32, i64)]) {
+    fn explain(&mut self, case: &Case, policy: &Policy, looks: &[Look], seen: &[(Pods, i64)]) {
         let differs = |index: &usize| seen[*index].1 != i64::from(looks[*index].result);
         let mut open: Vec<usize> = (0..looks.len()).filter(differs).collect();
         for set in Differences::small() {
@@ -98,7 +102,7 @@ impl Verdict {
             let mut models = range(case, policy, set);
             let ranges = looks.iter().zip(seen).take(last + 1);
             let ranges: Vec<_> = ranges
-                .map(|(look, (ready, _))| decided(&mut models, look, *ready))
+                .map(|(look, (pods, _))| decided(&mut models, look, pods))
                 .collect();
             let before = open.len();
             open.retain(|index| !(ranges[*index].0..=ranges[*index].1).contains(&seen[*index].1));
@@ -131,6 +135,7 @@ impl fmt::Display for Verdict {
             formatter,
             "{looks:>7} decisions of the HPA, {changes} of them ({share} %) a change of size"
         )?;
+        writeln!(formatter, "{:>7} by metrics of every pod", self.pod_by_pod)?;
         writeln!(formatter, "{:>7} decided the same", self.equal)?;
         for (set, count) in self.causes() {
             writeln!(formatter, "{count:>7} differ: {set}")?;
@@ -155,9 +160,9 @@ fn range<'a>(case: &'a Case, policy: &'a Policy, set: Differences) -> [Model<'a>
 }
 
 /// Lowest and highest of the two ends.
-fn decided(models: &mut [Model<'_>; 2], look: &Look, ready: u32) -> (i64, i64) {
+fn decided(models: &mut [Model<'_>; 2], look: &Look, pods: &Pods) -> (i64, i64) {
     let [one, other] = models;
-    let (one, other) = (one.decide(look, ready), other.decide(look, ready));
+    let (one, other) = (one.decide(look, pods), other.decide(look, pods));
     (one.min(other), one.max(other))
 }
 
@@ -166,15 +171,16 @@ fn row(case: &Case, index: usize, look: &Look, what: &str, ours: i64) -> String 
         at,
         spec,
         status,
-        ready,
+        pods,
         samples,
+        loads,
         asked,
         proposed,
         result,
         ..
     } = look;
     format!(
-        "        {} look {index} at {at}: {spec} replicas ({status} in status, ready {ready:?}), {samples:?} \
+        "        {} look {index} at {at}: {spec} replicas ({status} in status, {pods:?}), {samples:?} of {loads:?} \
          (asked: {asked}), proposes {proposed:?}, HPA {result}, ours {ours}: {what}",
         case.name
     )

@@ -1,10 +1,13 @@
 //! From readings to the count that they ask for: `computeReplicasForMetrics`, `GetExternalMetricReplicas`,
-//! `GetExternalPerPodMetricReplicas`.
+//! `GetExternalPerPodMetricReplicas`. Metrics of pods are in `per_pod`.
+
+use std::cmp::Ordering;
 
 use super::Model;
 use super::limits::float;
 use crate::case::{Case, Kind, Source};
 use crate::difference::Difference;
+use crate::pods::Pods;
 use crate::record::Look;
 use crate::series::Sample;
 
@@ -20,10 +23,28 @@ pub(super) enum Proposed {
 }
 
 /// Loads are thousandths of the target.
-const ONE: i64 = 1000;
+pub(super) const ONE: i64 = 1000;
+
+/// Load by the target. The HPA has a float.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fraction(pub(super) i64, pub(super) i64);
+
+impl Fraction {
+    fn of(load: i64, count: i64) -> Self {
+        Self(Case::quantity(load), Case::quantity(ONE) * count)
+    }
+
+    pub(super) fn cmp_one(self) -> Ordering {
+        self.0.cmp(&self.1)
+    }
+
+    fn float(self) -> f64 {
+        float::from(self.0) / float::from(self.1)
+    }
+}
 
 impl Model<'_> {
-    pub(super) fn propose(&self, look: &Look, ready: u32) -> Proposed {
+    pub(super) fn propose(&self, look: &Look, pods: &Pods) -> Proposed {
         let spec = i64::from(look.spec);
         let mut blocked = false;
         let mut best: Option<i64> = None;
@@ -33,12 +54,13 @@ impl Model<'_> {
                 sample => sample.number(),
             };
             let partial = matches!(sample, Sample::Partial(_)) && self.has(Difference::DoubtfulReadings);
-            blocked |= load.is_none() || partial;
-            let Some(load) = load else { continue };
-            let count = match self.case.kind {
-                Kind::Value => self.by_ratio(load, spec, i64::from(ready)),
-                Kind::AverageValue => self.by_total(load, spec, i64::from(look.status)),
-            };
+            let count = load.and_then(|load| match self.case.kind {
+                Kind::Value => Some(self.by_ratio(load, spec, i64::from(pods.ready))),
+                Kind::AverageValue => Some(self.by_total(load, spec, i64::from(look.status))),
+                Kind::Pods => self.by_pods(look, pods, spec),
+            });
+            blocked |= count.is_none() || partial;
+            let Some(count) = count else { continue };
             best = Some(best.map_or(count, |best| best.max(count)));
         }
         match best {
@@ -48,16 +70,17 @@ impl Model<'_> {
     }
 
     fn by_ratio(&self, load: i64, spec: i64, ready: i64) -> i64 {
-        if self.is_within(load, 1) {
+        let ratio = Fraction::of(load, 1);
+        if self.is_within(ratio) {
             return spec;
         }
         if !self.has(Difference::ReadyReplicas) {
-            return self.times(load, ready);
+            return self.times(ratio, ready);
         }
         if load > ONE {
-            self.times(load, ready.min(spec)).max(spec)
+            self.times(ratio, ready.min(spec)).max(spec)
         } else {
-            self.times(load, spec).min(spec)
+            self.times(ratio, spec).min(spec)
         }
     }
 
@@ -73,7 +96,7 @@ impl Model<'_> {
         } else {
             status
         };
-        if self.is_within(load, count) {
+        if self.is_within(Fraction::of(load, count)) {
             count
         } else {
             -(-load).div_euclid(ONE)
@@ -81,25 +104,26 @@ impl Model<'_> {
     }
 
     /// `ceil(ratio * count)`.
-    fn times(&self, load: i64, count: i64) -> i64 {
+    pub(super) fn times(&self, ratio: Fraction, count: i64) -> i64 {
         if self.has(Difference::ExactNumbers) {
-            -(-load * count).div_euclid(ONE)
+            -(-ratio.0 * count).div_euclid(ratio.1)
         } else {
-            float::ceil(float::from(Case::quantity(load)) / float::from(Case::quantity(ONE)) * float::from(count))
+            float::ceil(ratio.float() * float::from(count))
         }
     }
 
-    /// Whether the load of so many replicas is close enough to the target.
-    fn is_within(&self, load: i64, count: i64) -> bool {
+    /// Whether it is close enough to one.
+    pub(super) fn is_within(&self, ratio: Fraction) -> bool {
         let (down, up) = (self.policy.scale_down.tolerance, self.policy.scale_up.tolerance);
         if self.has(Difference::ExactNumbers) {
             let thousandths = |tolerance: autoscaler_core::Quantity| {
                 i64::try_from(tolerance.nanos() / 1_000_000).expect("a tolerance is small")
             };
             let (low, high) = (ONE - thousandths(down), ONE + thousandths(up));
-            return count > 0 && low * count <= load && load <= high * count;
+            let Fraction(load, target) = ratio;
+            return target > 0 && low * target <= load * ONE && load * ONE <= high * target;
         }
-        let ratio = float::from(Case::quantity(load)) / (float::from(Case::quantity(ONE)) * float::from(count));
+        let ratio = ratio.float();
         1.0 - down.as_f64() <= ratio && ratio <= 1.0 + up.as_f64()
     }
 }
