@@ -30,6 +30,14 @@ impl PodState {
             Self::Failed => "Failed",
         }
     }
+
+    /// Whether it carries nothing any more. One that has succeeded is an accident, and is not counted as an end.
+    pub(crate) const fn is_over(self) -> bool {
+        match self {
+            Self::Gone | Self::Failed | Self::Terminating => true,
+            Self::Pending | Self::Running | Self::Succeeded => false,
+        }
+    }
 }
 
 /// The pods of a target at one time.

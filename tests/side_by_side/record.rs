@@ -56,8 +56,9 @@ enum Seen {
 
 type Testimony = BTreeMap<String, Vec<(Timestamp, Seen)>>;
 
-/// How long a pod's change may take to reach the HPA's cache, in milliseconds.
-const CACHE: i64 = 300;
+/// How long a pod's change may take to reach the HPA's cache, in milliseconds; generous, since the machine may be busy. Of
+/// what it may have seen in that time its own proposal says what it saw.
+const CACHE: i64 = 1500;
 
 /// The looks at each case, in their order.
 pub(crate) fn collect(stage: &Stage, cases: &[Case], known: &BTreeMap<String, Vec<Known>>) -> Vec<Vec<Look>> {

@@ -42,17 +42,13 @@ impl Crew {
     pub(super) async fn follow(&mut self, size: u32) {
         self.wanted = usize::try_from(size).expect("a small count").min(self.states.len());
         for index in 0..self.states.len() {
-            match (index < self.wanted, self.states[index]) {
-                (true, PodState::Failed | PodState::Terminating | PodState::Gone) => {
-                    let slow = self.case.habits.slow_start;
-                    let begins = if slow { PodState::Pending } else { PodState::Running };
-                    self.set(index, begins).await;
-                }
-                (true, PodState::Pending | PodState::Running | PodState::Succeeded) => {}
-                (false, PodState::Failed | PodState::Terminating | PodState::Gone) => {}
-                (false, PodState::Pending | PodState::Running | PodState::Succeeded) => {
-                    self.set(index, self.case.habits.ending).await;
-                }
+            let (wanted, over) = (index < self.wanted, self.states[index].is_over());
+            if wanted && over {
+                let slow = self.case.habits.slow_start;
+                let begins = if slow { PodState::Pending } else { PodState::Running };
+                self.set(index, begins).await;
+            } else if !wanted && !over {
+                self.set(index, self.case.habits.ending).await;
             }
         }
     }

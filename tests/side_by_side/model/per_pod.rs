@@ -94,7 +94,9 @@ impl Model<'_> {
             }
         }
         if !self.has(Difference::ForeignSamples) {
-            samples.iter().for_each(|sample| self.add(&mut groups, *sample));
+            for sample in samples {
+                self.add(&mut groups, sample);
+            }
         }
         groups
     }
