@@ -76,6 +76,7 @@ impl Difference {
         const NOT_READY: &str = "Replicas that are not ready";
         const REMEMBERED: &str = "What is remembered";
         const NO_NUMBER: &str = "What is no number in a row";
+        const NOT_OURS: &str = "Pods that are not the target's, or have ended";
         match self {
             Self::ExactNumbers => ("Exact numbers", "The HPA computes in binary64"),
             Self::ReadyReplicas => (NOT_READY, "the HPA multiplies the ratio by the ready pods"),
@@ -89,6 +90,11 @@ impl Difference {
             Self::ChangesAreKept => (REMEMBERED, "a change is kept for as long as any policy counts it"),
             Self::ForeignChanges => ("What others do to the size", "Here it is noticed"),
             Self::CorrectedAndDecided => (NO_NUMBER, "is corrected and decided on at once"),
+            Self::PodsShrinkFromSpec => (NOT_READY, "shrinking multiplies"),
+            Self::PodsGrowFromSpec => (NOT_READY, "more load than the target never means fewer replicas"),
+            Self::ForeignSamples => (NOT_OURS, "A sample of any other pod counts for nothing"),
+            Self::YoungPods => (NOT_READY, "A pod that is younger than the range of the query"),
+            Self::SucceededPods => (NOT_OURS, "one that has succeeded is a pod without a sample"),
         }
     }
 
