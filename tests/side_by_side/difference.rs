@@ -24,10 +24,11 @@ pub(crate) enum Difference {
     ForeignSamples,
     YoungPods,
     SucceededPods,
+    SamplesOfRemoved,
 }
 
 impl Difference {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::ExactNumbers,
         Self::ReadyReplicas,
         Self::SpecReplicas,
@@ -45,6 +46,7 @@ impl Difference {
         Self::ForeignSamples,
         Self::YoungPods,
         Self::SucceededPods,
+        Self::SamplesOfRemoved,
     ];
 
     /// The predicate, for people.
@@ -67,6 +69,7 @@ impl Difference {
             Self::ForeignSamples => "pod by pod, a sample of a pod that is not there (R10)",
             Self::YoungPods => "pod by pod, a pod is younger than its sample (R10)",
             Self::SucceededPods => "pod by pod, a pod has succeeded (R10)",
+            Self::SamplesOfRemoved => "pod by pod, less load, a sample from before replicas were removed (R10)",
         }
     }
 
@@ -95,6 +98,10 @@ impl Difference {
             Self::ForeignSamples => (NOT_OURS, "A sample of any other pod counts for nothing"),
             Self::YoungPods => (NOT_READY, "A pod that is younger than the range of the query"),
             Self::SucceededPods => (NOT_OURS, "one that has succeeded is a pod without a sample"),
+            Self::SamplesOfRemoved => (
+                NO_NUMBER,
+                "a second shrink waits until the samples are from after the first",
+            ),
         }
     }
 

@@ -32,6 +32,8 @@ pub(crate) struct Model<'a> {
     events: Vec<Event>,
     /// What the size was after the last look.
     known: Option<i64>,
+    /// When replicas were last removed, or somebody else changed their number.
+    removed: Option<Timestamp>,
 }
 
 impl<'a> Model<'a> {
@@ -44,6 +46,7 @@ impl<'a> Model<'a> {
             downs: Vec::new(),
             events: Vec::new(),
             known: None,
+            removed: None,
         }
     }
 
@@ -64,6 +67,9 @@ impl<'a> Model<'a> {
         let decided = self.look(look, pods);
         let (from, to) = (i64::from(look.spec), i64::from(look.result));
         if let Some(at) = look.changed {
+            if to < from {
+                self.removed = Some(at);
+            }
             self.store(Event {
                 by: to - from,
                 at,
@@ -93,13 +99,23 @@ impl<'a> Model<'a> {
                 }
                 base
             }
-            Proposed::Count { count, blocked } => self.normalize(count.max(0), blocked, spec, base, look.at),
+            Proposed::Count { count, blocked } => {
+                let size = self.normalize(count.max(0), blocked, spec, base, look.at);
+                if count < spec && self.lags(look) {
+                    size.max(base)
+                } else {
+                    size
+                }
+            }
         }
     }
 
     /// The first look, and sizes that nobody here decided.
     fn begin(&mut self, spec: i64, look: &Look) {
         let at = look.at;
+        if self.known.is_some_and(|known| known != spec) {
+            self.removed = Some(at);
+        }
         match self.known {
             None if self.has(Difference::OneSidedStart) => self.downs.push((spec, at)),
             None => {

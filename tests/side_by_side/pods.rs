@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use jiff::SignedDuration;
+
 use crate::random::Random;
 use crate::series::Sample;
 
@@ -81,6 +83,17 @@ pub(crate) struct PodLoad {
     pub(crate) load: i64,
     /// It covers a time at which the pod had not started. The HPA does not ask.
     pub(crate) young: bool,
+}
+
+impl PodLoad {
+    /// How long a time it covers: more than a pod's age if it is young.
+    pub(crate) const fn range(&self) -> SignedDuration {
+        if self.young {
+            SignedDuration::from_hours(2)
+        } else {
+            SignedDuration::from_mins(1)
+        }
+    }
 }
 
 /// How pods of one case come and go.

@@ -21,10 +21,6 @@ use crate::stage::pod_name;
 /// How long ago pods began.
 const AGE: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long the samples of pods cover, and those that cover more than a pod's age.
-const RANGE: SignedDuration = SignedDuration::from_mins(1);
-const LONG_RANGE: SignedDuration = SignedDuration::from_hours(2);
-
 /// Our side of one case.
 #[derive(Debug)]
 pub(crate) struct Replay<'a> {
@@ -82,7 +78,7 @@ impl<'a> Replay<'a> {
         let samples = look.loads.iter().map(|load| {
             let sample = PodSample {
                 value: amount(load.load),
-                since: look.at - if load.young { LONG_RANGE } else { RANGE },
+                since: look.at - load.range(),
             };
             (pod_name(&self.case.name, load.pod), sample)
         });

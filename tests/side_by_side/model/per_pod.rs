@@ -44,6 +44,13 @@ impl Model<'_> {
         Some(self.multiply(ratio, count, spec, is_filled))
     }
 
+    /// Whether a sample reaches back to before replicas were removed.
+    pub(super) fn lags(&self, look: &Look) -> bool {
+        let longest = look.loads.iter().map(PodLoad::range).max().unwrap_or_default();
+        let is_recent = |removed| look.at.duration_since(removed) < longest;
+        self.has(Difference::SamplesOfRemoved) && self.removed.is_some_and(is_recent)
+    }
+
     fn multiply(&self, ratio: Fraction, count: i64, spec: i64, is_filled: bool) -> i64 {
         let grows = ratio.cmp_one() == Ordering::Greater;
         let wanted = if !grows && self.has(Difference::PodsShrinkFromSpec) {

@@ -125,3 +125,79 @@ fn is_warming_up(
         is_false && ready.since.duration_since(started) < readiness_delay
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::PodReady;
+    use super::*;
+    use crate::{Replicas, Seconds};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_348_000 + second).unwrap()
+    }
+
+    fn pod(started: i64, ready: (bool, i64)) -> Pod {
+        Pod {
+            name: "pod-0".to_owned(),
+            phase: PodPhase::Running,
+            terminating: false,
+            started: Some(at(started)),
+            ready: Some(PodReady {
+                status: Some(ready.0),
+                since: at(ready.1),
+            }),
+            request: None,
+        }
+    }
+
+    /// Of one pod with a sample that begins a minute ago, whether it is measured in full.
+    fn is_measured(pod: Pod, warm_up: WarmUp) -> bool {
+        let (value, since) = (Quantity::from_units(1), at(-60));
+        let groups = Groups::of(&PodMetric {
+            target: PodTarget::AverageValue(Quantity::from_units(1)),
+            tolerance: (Quantity::ZERO, Quantity::ZERO),
+            warm_up,
+            current: Replicas::new(1),
+            samples: &BTreeMap::from([(pod.name.clone(), PodSample { value, since })]),
+            pods: &[pod],
+            removed: None,
+            now: at(0),
+        });
+        groups.unwrap().measured.len() == 1
+    }
+
+    #[test]
+    fn r10_a_pod_that_started_when_its_sample_begins_is_measured() {
+        assert!(is_measured(pod(-60, (true, -60)), WarmUp::Sample));
+        assert!(!is_measured(pod(-59, (true, -59)), WarmUp::Sample));
+    }
+
+    #[test]
+    fn the_times_of_cpu_are_compared_strictly() {
+        let warm_up = WarmUp::Cpu {
+            initialization: Seconds::new(300),
+            readiness_delay: Seconds::new(30),
+        };
+        let measured = |started, ready| is_measured(pod(started, ready), warm_up);
+        // Within its initialization a pod counts if it was ready when its sample begins.
+        assert!(measured(-299, (true, -60)));
+        assert!(!measured(-299, (true, -59)));
+        assert!(!measured(-299, (false, -200)));
+        // Afterwards if it ever was: the condition changed later than the delay after its start.
+        assert!(measured(-300, (true, -59)));
+        assert!(measured(-300, (false, -270)));
+        assert!(!measured(-300, (false, -271)));
+    }
+
+    #[test]
+    fn a_request_of_zero_is_none() {
+        let mut idle = pod(-600, (true, -600));
+        for (request, is_one) in [(Quantity::ZERO, false), (Quantity::from_millis(1), true)] {
+            idle.request = Some(request);
+            let found = base(PodTarget::Utilization { percent: 50 }, &idle);
+            assert_eq!(found.is_ok(), is_one, "{request}");
+        }
+    }
+}
