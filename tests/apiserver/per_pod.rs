@@ -195,3 +195,24 @@ async fn r10_pods_younger_than_the_query_looks_back_hold_a_shrink() {
     operator.wait_evaluations(3).await;
     assert_eq!(world.replicas("StatefulSet", "web").await, 2);
 }
+
+#[tokio::test]
+async fn r10_a_shrink_that_waits_for_newer_samples_says_until_when() {
+    let world = World::new("pods").await;
+    world.workload("StatefulSet", "web", 4).await;
+    for pod in pods(&world, "web", 4).await {
+        set(&world, &pod, 40.0).await;
+    }
+    let _operator = world.operator().await;
+    // Two of four once the pods are as old as the samples; then each of the two reads 40 still, and one would do.
+    autoscale(&world, "StatefulSet", "web", ", lookBackSeconds: 40").await;
+    world.wait_replicas("StatefulSet", "web", 2).await;
+    let message = world
+        .wait_condition("web", "ScalingLimited", "True", "AwaitingSamples")
+        .await;
+    let waits = "metric load still looks back to before the last scale down, or a change by others, so nothing scales down until ";
+    assert_contains(&message, waits);
+    assert_contains(&message, "1 is wanted");
+    assert_eq!(world.replicas("StatefulSet", "web").await, 2);
+    world.wait_replicas("StatefulSet", "web", 1).await;
+}

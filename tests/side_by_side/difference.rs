@@ -25,10 +25,11 @@ pub(crate) enum Difference {
     YoungPods,
     SucceededPods,
     SamplesOfRemoved,
+    SurgeIsNoCapacity,
 }
 
 impl Difference {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::ExactNumbers,
         Self::ReadyReplicas,
         Self::SpecReplicas,
@@ -47,6 +48,7 @@ impl Difference {
         Self::YoungPods,
         Self::SucceededPods,
         Self::SamplesOfRemoved,
+        Self::SurgeIsNoCapacity,
     ];
 
     /// The predicate, for people.
@@ -70,6 +72,7 @@ impl Difference {
             Self::YoungPods => "pod by pod, a pod is younger than its sample (R10)",
             Self::SucceededPods => "pod by pod, a pod has succeeded (R10)",
             Self::SamplesOfRemoved => "pod by pod, less load, a sample from before replicas were removed (R10)",
+            Self::SurgeIsNoCapacity => "pod by pod, more load, the pods are more than spec.replicas (R18)",
         }
     }
 
@@ -102,6 +105,7 @@ impl Difference {
                 NO_NUMBER,
                 "a second shrink waits until the samples are from after the first",
             ),
+            Self::SurgeIsNoCapacity => (NO_NUMBER, "Pods of a rollout's surge are no capacity for growth"),
         }
     }
 
@@ -192,7 +196,7 @@ mod tests {
     #[test]
     fn small_sets_come_by_size_and_each_once() {
         let sets = Differences::small();
-        assert_eq!(sets.len(), 17 + 136 + 680);
+        assert_eq!(sets.len(), 19 + 171 + 969);
         assert!(
             sets.windows(2)
                 .all(|pair| pair[0].0.count_ones() <= pair[1].0.count_ones())

@@ -55,6 +55,8 @@ impl Model<'_> {
         let grows = ratio.cmp_one() == Ordering::Greater;
         let wanted = if !grows && self.has(Difference::PodsShrinkFromSpec) {
             return self.times(ratio, count.max(spec)).min(spec);
+        } else if grows && self.has(Difference::SurgeIsNoCapacity) {
+            self.times(ratio, count.min(spec))
         } else {
             self.times(ratio, count)
         };
