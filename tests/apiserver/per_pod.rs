@@ -212,7 +212,11 @@ async fn r10_a_shrink_that_waits_for_newer_samples_says_until_when() {
         .await;
     let waits = "metric load still looks back to before the last scale down, or a change by others, so nothing scales down until ";
     assert_contains(&message, waits);
-    assert_contains(&message, "1 is wanted");
+    world
+        .wait_status("web", "what is wanted meanwhile", |status| {
+            status.summary.as_deref()?.contains("asks for 1").then_some(())
+        })
+        .await;
     assert_eq!(world.replicas("StatefulSet", "web").await, 2);
     world.wait_replicas("StatefulSet", "web", 1).await;
 }
