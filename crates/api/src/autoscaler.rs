@@ -118,6 +118,9 @@ use crate::{Behavior, Metric, MetricAutoscalerStatus};
     validation = Rule::new("!has(self.fallback) || self.fallback.minReplicas <= self.maxReplicas")
         .message(Message::Expression("'fallback.minReplicas (%d) must not be larger than maxReplicas (%d)'.format([self.fallback.minReplicas, self.maxReplicas])".into()))
         .field_path(".fallback.minReplicas"),
+    validation = Rule::new("!has(self.membership) || (self.scaleTargetRef.kind == 'StatefulSet' && self.scaleTargetRef.apiVersion.startsWith('apps/'))")
+        .message("membership is only for a StatefulSet: its pods have an order, and the highest one is the member that leaves")
+        .field_path(".membership"),
 )]
 pub struct MetricAutoscalerSpec {
     /// The workload to scale, in the same namespace: anything with a scale subresource, such as a Deployment, a
@@ -174,6 +177,26 @@ pub struct MetricAutoscalerSpec {
     /// A lowest number of replicas for when no metric can be read for a while. Default: none, the replicas are held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
+
+    /// For a StatefulSet whose pods are members of a cluster, such as a broker: each member leaves the cluster before its
+    /// pod is removed, and has joined it before the next one is added, one at a time. Default: none, replicas are written
+    /// at once. While an operation is under way, an edit takes it back where that is still possible.
+    ///
+    /// Example: `{profileName: vernemq}`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub membership: Option<Membership>,
+}
+
+/// How members of a cluster leave it and come in.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Membership {
+    /// Name of the MembershipProfile, which says how this kind of cluster lets a member go and takes one in. vernemq, etcd
+    /// and rabbitmq are built in; an object of the same name wins over what is built in.
+    #[schemars(length(min = 1, max = MAX_OBJECT_NAME))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
+        .message("profileName must be the name of a MembershipProfile: lower case letters, digits, '-' and '.', with a letter or digit first and last"))]
+    pub profile_name: String,
 }
 
 /// Names the workload to scale.

@@ -26,11 +26,27 @@ pub enum ConditionType {
     /// A bound, a policy or a lock keeps the replicas from what the metrics ask for. Good when False, though True is often
     /// no fault.
     ScalingLimited,
+    /// Every member of the cluster that the target is answers, and all are of one mind. Good when True. Only with
+    /// `spec.membership`.
+    MembershipHealthy,
+    /// No member is on its way in or out. Good when True, though False is what a change of size looks like. Only with
+    /// `spec.membership`.
+    MembershipStable,
 }
 
 impl ConditionType {
     /// All of them, in the order of the status.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
+        Self::Ready,
+        Self::ScalingActive,
+        Self::AbleToScale,
+        Self::ScalingLimited,
+        Self::MembershipHealthy,
+        Self::MembershipStable,
+    ];
+
+    /// Those of every autoscaler, with or without `spec.membership`.
+    pub const OF_ALL: [Self; 4] = [
         Self::Ready,
         Self::ScalingActive,
         Self::AbleToScale,
@@ -44,6 +60,8 @@ impl ConditionType {
             Self::ScalingActive => "ScalingActive",
             Self::AbleToScale => "AbleToScale",
             Self::ScalingLimited => "ScalingLimited",
+            Self::MembershipHealthy => "MembershipHealthy",
+            Self::MembershipStable => "MembershipStable",
         }
     }
 
@@ -56,13 +74,23 @@ impl ConditionType {
             Self::ScalingLimited => {
                 "A bound, a policy or a lock keeps the replicas from what the metrics ask for; often no fault."
             }
+            Self::MembershipHealthy => {
+                "With `spec.membership`: every member of the cluster answers, and all list exactly those that have pods."
+            }
+            Self::MembershipStable => {
+                "With `spec.membership`: no member is on its way in or out; False is how a change of size looks."
+            }
         }
     }
 
     /// The status when all is well.
     pub const fn good(self) -> Status {
         match self {
-            Self::Ready | Self::ScalingActive | Self::AbleToScale => Status::True,
+            Self::Ready
+            | Self::ScalingActive
+            | Self::AbleToScale
+            | Self::MembershipHealthy
+            | Self::MembershipStable => Status::True,
             Self::ScalingLimited => Status::False,
         }
     }

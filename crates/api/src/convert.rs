@@ -26,6 +26,7 @@ use crate::{
 /// crate is not.
 pub fn policy(spec: &MetricAutoscalerSpec, look_back: impl Fn(&Metric) -> Seconds) -> Result<Policy, SpecError> {
     let behavior = spec.behavior.clone().unwrap_or_default();
+    membership(spec)?;
     Ok(Policy {
         bounds: bounds(spec)?,
         metrics: metrics(&spec.metrics, look_back)?,
@@ -44,6 +45,22 @@ pub fn policy(spec: &MetricAutoscalerSpec, look_back: impl Fn(&Metric) -> Second
         interval: seconds("spec.intervalSeconds", spec.interval_seconds, 1, MAX_INTERVAL_SECONDS)?,
         growth_settle: GROWTH_SETTLE,
     })
+}
+
+/// Only the pods of a `StatefulSet` have an order.
+fn membership(spec: &MetricAutoscalerSpec) -> Result<(), SpecError> {
+    let target = &spec.scale_target_ref;
+    if spec.membership.is_none() {
+        return Ok(());
+    }
+    if target.group_version().0 != "apps" || target.kind != "StatefulSet" {
+        return Err(SpecError::new("spec.membership", "is only for a StatefulSet"));
+    }
+    // Until the operator carries it out, nothing is scaled rather than scaled without a drain.
+    Err(SpecError::new(
+        "spec.membership",
+        "is not carried out by this version of the operator",
+    ))
 }
 
 fn bounds(spec: &MetricAutoscalerSpec) -> Result<Bounds, SpecError> {

@@ -1,6 +1,7 @@
 //! The custom resource that users write, and the words that the operator answers with.
 //!
 //! - [`MetricAutoscaler`]: the resource; its doc comments are the text of `kubectl explain`.
+//! - [`annotations`]: what people write on it besides.
 //! - [`conditions`]: every condition type and reason, with what it means and what to do.
 //! - [`parse()`]: from an object off the wire to the resource, one bad object at a time.
 //! - [`convert`]: from what was written to the core's policy, or an error that names the field.
@@ -8,6 +9,7 @@
 //!
 //! Nothing here talks to a cluster.
 
+pub mod annotations;
 pub mod autoscaler;
 pub mod behavior;
 pub mod conditions;
@@ -20,14 +22,14 @@ pub mod quantity;
 pub mod schema;
 pub mod status;
 
-pub use autoscaler::{Cooldown, Fallback, MetricAutoscaler, MetricAutoscalerSpec, Mode, ScaleTargetRef};
+pub use autoscaler::{Cooldown, Fallback, Membership, MetricAutoscaler, MetricAutoscalerSpec, Mode, ScaleTargetRef};
 pub use behavior::{Behavior, PolicyType, ScalingPolicy, ScalingRules, SelectPolicy};
 pub use convert::policy;
 pub use error::SpecError;
 pub use metric::{Metric, MetricTarget, PerPod, PrometheusQuery, WhenMissing, WhenNan};
 pub use parse::{Parsed, parse};
 pub use quantity::IntOrQuantity;
-pub use status::{MetricAutoscalerStatus, MetricStatus};
+pub use status::{MembershipStatus, MetricAutoscalerStatus, MetricStatus, OperationStatus};
 
 /// The API group of every resource of ours.
 pub const GROUP: &str = "metricautoscaler.dev";

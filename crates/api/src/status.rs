@@ -38,6 +38,12 @@ pub const MAX_DECISION: usize = 1024;
 pub const MAX_HISTORY: usize = 12_288;
 /// Longest `reason` of a metric in characters.
 pub const MAX_METRIC_REASON: usize = 512;
+/// Longest `operation.record` in characters: with UIDs of 36, about 800 pods. What is longer is not begun.
+pub const MAX_RECORD: usize = 32_768;
+/// Longest `operation.profile` in characters. An operation with a longer one is not begun.
+pub const MAX_STORED_PROFILE: usize = 32_768;
+/// Longest sentence about an operation in characters.
+pub const MAX_DOING: usize = 1024;
 /// Longest `message` of a condition in characters, as in every Kubernetes condition.
 pub const MAX_CONDITION_MESSAGE: usize = 32_768;
 
@@ -45,8 +51,8 @@ pub const MAX_CONDITION_MESSAGE: usize = 32_768;
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricAutoscalerStatus {
-    /// Ready, ScalingActive, AbleToScale and ScalingLimited, with reason and message. kubectl wait --for=condition=Ready
-    /// works.
+    /// Ready, ScalingActive, AbleToScale and ScalingLimited, and with spec.membership MembershipHealthy and
+    /// MembershipStable, with reason and message. kubectl wait --for=condition=Ready works.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,
@@ -84,6 +90,10 @@ pub struct MetricAutoscalerStatus {
     #[schemars(schema_with = "time")]
     pub last_scale_time: Option<Time>,
 
+    /// What is remembered of operations on the members of the target that have ended. Absent without spec.membership.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub membership: Option<MembershipStatus>,
+
     /// When a change that is held back now may be made at the earliest. Absent if nothing is held back by time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "time")]
@@ -97,6 +107,11 @@ pub struct MetricAutoscalerStatus {
     /// The generation of the spec that this status answers to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+
+    /// The operation on a member of the target that is under way: it leaves, comes, or is forgotten. Absent while there is
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<OperationStatus>,
 
     /// The state in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -158,6 +173,84 @@ pub struct MetricStatus {
     pub value: Option<String>,
 }
 
+/// The operation under way. `record` is what the operator goes by; the rest is for people.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationStatus {
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time")]
+    pub began: Option<Time>,
+
+    /// What is being done, and what is waited for, in one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MAX_DOING))]
+    pub doing: Option<String>,
+
+    /// The name of this operation, for the annotations metricautoscaler.dev/abort and metricautoscaler.dev/retry.
+    #[schemars(length(max = 128))]
+    pub id: String,
+
+    /// Leave, Join or Forget.
+    #[schemars(length(max = 63))]
+    pub kind: String,
+
+    /// The member, as the cluster calls it.
+    #[schemars(length(max = 1024))]
+    pub member: String,
+
+    /// How far it is: Gating, Draining, Drained, Patched, Gone, Verifying, Settling, Withdrawing, Forgetting or Aborting.
+    #[schemars(length(max = 63))]
+    pub phase: String,
+
+    /// The profile that it began with, which it keeps when the profile is edited or the operator upgraded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MAX_STORED_PROFILE))]
+    pub profile: Option<String>,
+
+    /// Everything that must be known to go on after a crash, in a compact form of its own, stored before each act.
+    #[schemars(length(max = MAX_RECORD))]
+    pub record: String,
+
+    /// Since when it is in this phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time")]
+    pub since: Option<Time>,
+}
+
+/// What is remembered between operations.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct MembershipStatus {
+    /// When the last shrink was taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time")]
+    pub aborted_at: Option<Time>,
+
+    /// The generation of the spec at which the last shrink was taken back: an edit lets the next one begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aborted_generation: Option<i64>,
+
+    /// Shrinks in a row that were taken back. After three of them a person has to look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = i32::MAX))]
+    pub aborts: Option<i32>,
+
+    /// The number of replicas that operations are on the way to, one member after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<i32>,
+
+    /// The id of the last operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub last_id: Option<String>,
+
+    /// How the last operation ended, and when, in one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MAX_DOING))]
+    pub last_result: Option<String>,
+}
+
 fn time(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "date-time" })
 }
@@ -201,7 +294,7 @@ fn conditions(_: &mut SchemaGenerator) -> Schema {
                     "enum": ["True", "False", "Unknown"],
                 },
                 "type": {
-                    "description": "Ready, ScalingActive, AbleToScale or ScalingLimited.",
+                    "description": "Ready, ScalingActive, AbleToScale, ScalingLimited, MembershipHealthy or MembershipStable.",
                     "type": "string",
                     "minLength": 1,
                     "maxLength": 316,

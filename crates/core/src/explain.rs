@@ -4,6 +4,7 @@
 //! replicas are scaled up and down.
 
 mod limits;
+pub mod membership;
 mod metrics;
 
 use std::fmt::Write as _;

@@ -7,6 +7,7 @@
 //! The rules M1 to M20 are those of `docs/reference/rules.md`.
 
 pub mod back_off;
+pub mod codec;
 mod forget;
 mod join;
 mod leave;
@@ -18,8 +19,9 @@ pub mod world;
 use jiff::Timestamp;
 
 pub use back_off::{Aborts, Retry};
+pub use codec::DecodeOperationError;
 pub use operation::{AbortCause, Attempt, Ended, Join, Leave, Member, Operation, Plan, Reply, Work};
-pub use plan::{Idle, begin};
+pub use plan::{Idle, adopt, begin, undrained};
 pub use profile::{DrainStep, Profile, Quorum, Sizes, Times, Undo};
 pub use world::{Fact, Gate, GateTime, Listed, PodState, Stop, SubjectState, TargetState, View, Wish, World};
 

@@ -27,6 +27,27 @@ pub struct Policy {
     pub growth_settle: Seconds,
 }
 
+impl Policy {
+    /// The same without limits of rate and cooldowns: a change that they have allowed once is carried out one member after
+    /// the other, without a rest between them (M20). What disables a direction stays.
+    #[must_use]
+    pub fn at_any_pace(&self) -> Self {
+        let free = |rules: &ScalingRules| ScalingRules {
+            policies: vec![RatePolicy::pods(Replicas::MAX.get(), 1)],
+            ..rules.clone()
+        };
+        Self {
+            scale_up: free(&self.scale_up),
+            scale_down: free(&self.scale_down),
+            cooldown: Cooldown {
+                up: Seconds::ZERO,
+                down: Seconds::ZERO,
+            },
+            ..self.clone()
+        }
+    }
+}
+
 /// Default of [`Policy::growth_settle`].
 pub const GROWTH_SETTLE: Seconds = Seconds::new(60);
 

@@ -5,7 +5,9 @@
 
 #![expect(clippy::doc_markdown, reason = "the text is shown to users as it stands")]
 
-use super::ConditionType::{self, AbleToScale, Ready, ScalingActive, ScalingLimited};
+use super::ConditionType::{
+    self, AbleToScale, MembershipHealthy, MembershipStable, Ready, ScalingActive, ScalingLimited,
+};
 use super::Status::{self, False, True, Unknown};
 
 /// One reason.
@@ -23,6 +25,18 @@ pub struct Entry {
 
 /// The reason of the event about a change of size, as the HPA has it.
 pub const SUCCESSFUL_RESCALE: &str = "SuccessfulRescale";
+/// The reason of the event about an operation that began.
+pub const OPERATION_BEGUN: &str = "OperationBegun";
+/// The reason of the event about an operation that is further on.
+pub const OPERATION_ADVANCED: &str = "OperationAdvanced";
+/// The reason of the event about an operation that is being taken back.
+pub const OPERATION_ABORTING: &str = "OperationAborting";
+/// The reason of the event about an operation that ended as it was meant to.
+pub const OPERATION_DONE: &str = "OperationDone";
+/// The reason of the event about an operation that was taken back.
+pub const OPERATION_ABORTED: &str = "OperationAborted";
+/// The reason of the event about an operation that was given up because its autoscaler was deleted and it did not end.
+pub const OPERATION_ABANDONED: &str = "OperationAbandoned";
 
 /// What is told by an event: its reason, and when it is sent.
 pub const EVENTS: &[(&str, &str)] = &[
@@ -35,6 +49,29 @@ pub const EVENTS: &[(&str, &str)] = &[
         "Ready has another status or reason than before: Normal if True, else Warning.",
     ),
     (FAILED_UPDATE_SCALE, "The replicas could not be written."),
+    (OPERATION_BEGUN, "An operation on a member of the cluster began."),
+    (
+        OPERATION_ADVANCED,
+        "It has got to its next phase; the note says which, and what comes next.",
+    ),
+    (OPERATION_ABORTING, "It is being taken back; the note says why."),
+    (OPERATION_DONE, "It has ended as it was meant to."),
+    (
+        OPERATION_ABORTED,
+        "It was taken back, and nothing of it is left; the note says why.",
+    ),
+    (
+        OPERATION_ABANDONED,
+        "Its autoscaler was deleted, and it did not end in time: the event is on the target, and says what may be left.",
+    ),
+    (
+        "the reason of MembershipHealthy",
+        "MembershipHealthy has another status or reason than before: Normal if True, else Warning.",
+    ),
+    (
+        "the reason of MembershipStable",
+        "An operation waits for something that a person may have to look at: Warning.",
+    ),
     (
         SCALE_DOWN_BLOCKED_BY_METRIC,
         "A metric blocks scaling down while others can be read; when none can, Ready tells it.",
@@ -54,6 +91,10 @@ const CANNOT_DECIDE: &[(ConditionType, Status)] = &[(Ready, False), (ScalingActi
 const CANNOT_ACT: &[(ConditionType, Status)] = &[(Ready, False), (ScalingActive, False), (AbleToScale, False)];
 /// The replicas are not what the metrics ask for.
 const LIMITED: &[(ConditionType, Status)] = &[(ScalingLimited, True)];
+/// A member is on its way.
+const UNDER_WAY: &[(ConditionType, Status)] = &[(MembershipStable, False)];
+/// Something is wrong with the members, or with what is needed to ask them.
+const UNHEALTHY: &[(ConditionType, Status)] = &[(MembershipHealthy, False)];
 
 macro_rules! reasons {
     ($($(#[doc = $meaning:literal])+ $name:ident = $reason:literal, $stands_in:expr, $action:literal;)+) => {
@@ -128,7 +169,7 @@ reasons! {
     /// The cooldown after the last change has not passed.
     COOLING_DOWN = "CoolingDown", LIMITED, "Wait until nextChangeTime, or lower cooldown.";
     /// A rollout of the target is under way, during which it may scale up but not down.
-    ROLLOUT_IN_PROGRESS = "RolloutInProgress", LIMITED, "Wait for the rollout, or mend it: kubectl rollout status.";
+    ROLLOUT_IN_PROGRESS = "RolloutInProgress", &[(ScalingLimited, True), (MembershipStable, False)], "Wait for the rollout, or mend it: kubectl rollout status.";
     /// Replicas that are starting may already be the answer to the load, so scaling up waits for them.
     AWAITING_REPLICAS = "AwaitingReplicas", LIMITED, "Wait for the replicas to become ready, or find out why they do not: kubectl describe pod.";
     /// The clocks of the operator and of the API server differ by more than an interval, so nothing scales down.
@@ -161,7 +202,9 @@ reasons! {
     CONTENDED = "Contended", CANNOT_ACT,
         "Take replicas out of what the other writer applies, such as the manifests of a GitOps tool.";
     /// The operator may not read or write what it needs; the message says which right is missing.
-    FORBIDDEN = "Forbidden", CANNOT_ACT, "Apply the role shown in the message.";
+    FORBIDDEN = "Forbidden",
+        &[(Ready, False), (ScalingActive, False), (AbleToScale, False), (MembershipHealthy, False)],
+        "Apply the role shown in the message.";
     /// The watch of HorizontalPodAutoscalers or ScaledObjects has been failing for a minute or more, so another autoscaler may have taken the target unseen; nothing is written until it works.
     RIVALS_UNKNOWN = "RivalsUnknown", CANNOT_ACT, "The message says which watch fails, and why: mend that. For ScaledObjects look at KEDA's definitions.";
     /// The target's replicas could not be read.
@@ -171,6 +214,74 @@ reasons! {
         "See the message; it is decided again at the next evaluation. Admission policies and quotas are common causes.";
     /// The operator failed on this object; others are not affected.
     INTERNAL_ERROR = "InternalError", CANNOT_ACT, "See the operator's log of that time. It is tried again by itself, later each time; if it comes back, report it with that log to whoever maintains the operator.";
+
+    // Members of a cluster: nothing is under way.
+
+    /// No member is on its way in or out.
+    STABLE = "Stable", &[(MembershipStable, True)], "";
+    /// The last shrink was taken back, so the next one waits: 5 minutes, twice as long after each further one, 2 hours at most.
+    BACKING_OFF = "BackingOff", &[(MembershipStable, True)], "Wait, or set the annotation metricautoscaler.dev/retry as the message says.";
+    /// Three shrinks in a row were taken back, so no further one begins by itself.
+    SHRINK_HELD = "ShrinkHeld", &[(MembershipStable, True)],
+        "Find out why they were taken back (events, status.membership.lastResult), then edit the spec or set the annotation metricautoscaler.dev/retry.";
+    /// Every member answers, finds the cluster well, and lists exactly those that have pods.
+    MEMBERS_AGREE = "MembersAgree", &[(MembershipHealthy, True)], "";
+    /// The members have not been asked yet, or what is needed to ask them could not be read.
+    NOT_PROBED = "NotProbed", &[(MembershipHealthy, Unknown), (MembershipStable, Unknown)], "See the message; it is tried again at the next evaluation.";
+
+    // Members of a cluster: what is under way, and what it waits for. It goes on by itself as soon as that is over.
+
+    /// A member is leaving; its pod is removed when it is proven that it has left.
+    MEMBER_LEAVING = "MemberLeaving", UNDER_WAY, "";
+    /// A pod was added, and has to come into the cluster.
+    MEMBER_JOINING = "MemberJoining", UNDER_WAY, "";
+    /// The other members are made to forget one that nobody drained, because a person allowed it or nothing of it is left.
+    MEMBER_FORGOTTEN = "MemberBeingForgotten", UNDER_WAY, "";
+    /// An operation is being taken back; the message says why.
+    TAKING_BACK = "TakingBack", UNDER_WAY, "Wait; the member serves again when nothing of the operation is left.";
+    /// A gate of the profile, or a PodDisruptionBudget, is closed or not known to be open.
+    GATE_CLOSED = "GateClosed", UNDER_WAY, "The message names the gate: mend what it is about. Before anything has begun nothing is lost by waiting.";
+    /// With one member fewer there would be no quorum.
+    QUORUM_AT_RISK = "QuorumAtRisk", UNDER_WAY, "Raise minReplicas, so that nobody asks for so few members.";
+    /// Not every pod is Ready, or the members do not list exactly those that have pods, or one finds the cluster not well.
+    MEMBERS_DISAGREE = "MembersDisagree", &[(MembershipHealthy, False), (MembershipStable, False)], "The message says which member tells what: look at its log.";
+    /// A claim of an earlier member is left at the ordinal that would come next: whoever starts on it does not join.
+    STALE_CLAIM = "StaleClaim", UNDER_WAY, "Delete the claim named in the message if nothing on it is needed, or set persistentVolumeClaimRetentionPolicy.whenScaled: Delete on the StatefulSet.";
+    /// A step has not moved for longer than the profile allows, and cannot be taken back.
+    STEP_STALLED = "StepStalled", UNDER_WAY, "Look at the log of the member named in the message: its sessions or queues do not move.";
+    /// It is not known whether an act that cannot be taken back has happened; it will show.
+    IN_DOUBT = "InDoubt", UNDER_WAY, "Wait: it is never sent a second time blindly.";
+    /// The proof that the member has left is not complete: somebody does not answer, or lists it still.
+    NOT_PROVEN = "NotProven", UNDER_WAY, "Wait; if it stays, look at the member that the message names.";
+    /// Nobody is left who knew the member: every pod that could confirm that it has left was made anew.
+    NOBODY_AFFIRMS = "NobodyAffirms", UNDER_WAY, "The pod is kept, for it may be the only one with data. Look at the cluster by hand.";
+    /// The member has left the cluster and serves clients alone, so its pod is kept.
+    LEAVER_SERVES_ALONE = "LeaverServesAlone", UNDER_WAY, "Disconnect its clients, or stop its process; then its pod is removed by itself.";
+    /// The replicas were lowered, and the pod stays, for the controller waits until every lower pod is available.
+    LEAVER_LINGERS = "LeaverLingers", UNDER_WAY, "Mend the pods with lower ordinals.";
+    /// A member is not forgotten as long as it may still run on a node that does not answer.
+    NODE_NOT_LOST = "NodeNotLost", UNDER_WAY, "Once it is certain that the node is down, delete it or taint it node.kubernetes.io/out-of-service.";
+    /// The new pod has not come into the cluster for longer than the profile allows.
+    JOIN_STALLED = "JoinStalled", UNDER_WAY, "Look at the log of the new pod; data of an earlier member is a common cause.";
+    /// The target was made anew while an operation that cannot be taken back was under way.
+    TARGET_REPLACED = "TargetReplaced", UNDER_WAY, "Look at the cluster by hand. Deleting the MetricAutoscaler gives the operation up.";
+    /// The stored operation cannot be read by this version of the operator, so it is left as it is.
+    OPERATION_UNREADABLE = "OperationUnreadable", &[(MembershipStable, Unknown)], "Run the version of the operator that wrote it. To give it up, delete the MetricAutoscaler.";
+
+    // Members of a cluster: what is wrong with them, or with what is needed to ask them.
+
+    /// A member does not answer, or not in the way that the profile expects.
+    MEMBER_SILENT = "MemberSilent", UNHEALTHY, "The message names the member: look whether its API can be reached from the operator (network policy, listener), and whether its version fits the profile.";
+    /// The profile needs a credential, and there is none for this autoscaler.
+    CREDENTIAL_MISSING = "CredentialMissing", UNHEALTHY, "Mount it into the operator at the path that the message names.";
+    /// There is no MembershipProfile of this name, neither as an object nor built in.
+    PROFILE_NOT_FOUND = "ProfileNotFound", UNHEALTHY, "Correct spec.membership.profileName, or create the profile.";
+    /// The profile cannot be used; its own status names the field.
+    PROFILE_NOT_ACCEPTED = "ProfileNotAccepted", UNHEALTHY, "Correct the profile: kubectl describe mpf shows what is wrong.";
+    /// A member was removed without a drain, by a person or another writer. What it holds is in its claim.
+    UNDRAINED_REMOVAL = "UndrainedRemoval", UNHEALTHY, "Scale back to bring it back; or forget it for good with the annotation metricautoscaler.dev/forget as the message says.";
+    /// Something is left of an operation that no status tells of; it is being taken back, or cannot be.
+    LEFTOVER = "Leftover", UNHEALTHY, "Wait; if it stays, the message says what was found.";
 
     // No metric can be read. The first one's reason stands in the condition, the others in currentMetrics.
 

@@ -40,7 +40,7 @@ fn noted(operation: &Operation, world: &World) -> Operation {
     let is_turned = world.wish.is_fresh && world.wish.desired < operation.to;
     Operation {
         looks: Looks {
-            turned: operation.looks.turned_again(is_turned),
+            turned: world.wish.counted(operation.looks, is_turned),
             ..operation.looks
         },
         ..operation.clone()

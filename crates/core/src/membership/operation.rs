@@ -148,6 +148,8 @@ pub enum AbortCause {
     Person,
     /// The target, or its namespace, is being deleted.
     TargetGoing,
+    /// Nobody knows of an operation, and something of one is left (M13).
+    Leftover,
     /// What was wished for has changed.
     Stop(Stop),
 }
@@ -189,7 +191,7 @@ const TURNED: u8 = 2;
 /// Looks one after the other that told the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Looks {
-    /// How many found the wish turned round, 2 at most (M5).
+    /// How many decisions found the wish turned round, 2 at most (M5).
     pub turned: u8,
     /// Since when every look found that a commit did not happen.
     pub undone: Option<Timestamp>,
@@ -206,6 +208,33 @@ pub enum Ended {
     Aborted(AbortCause),
     /// A growth was withdrawn (M8).
     Withdrawn,
+}
+
+impl Work {
+    /// The stable word for how far it is: in status, in labels.
+    pub const fn phase(self) -> &'static str {
+        match self {
+            Self::Leave(Leave::Gating) | Self::Join(Join::Gating) => "Gating",
+            Self::Leave(Leave::Draining { .. }) => "Draining",
+            Self::Leave(Leave::Drained { .. }) => "Drained",
+            Self::Leave(Leave::Patched) | Self::Join(Join::Patched) => "Patched",
+            Self::Leave(Leave::Gone) => "Gone",
+            Self::Leave(Leave::Verifying) => "Verifying",
+            Self::Leave(Leave::Aborting { .. }) => "Aborting",
+            Self::Join(Join::Settling) => "Settling",
+            Self::Join(Join::Withdrawing) => "Withdrawing",
+            Self::Forget => "Forgetting",
+        }
+    }
+
+    /// What is done: in status, in labels.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Leave(_) => "Leave",
+            Self::Join(_) => "Join",
+            Self::Forget => "Forget",
+        }
+    }
 }
 
 impl Operation {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::operation::{Join, Leave, Looks, Member, Operation, Plan, Work};
+use super::operation::{AbortCause, Attempt, Join, Leave, Looks, Member, Operation, Plan, Work};
 use super::profile::Profile;
 use super::world::World;
 use crate::Replicas;
@@ -99,8 +99,68 @@ fn others(world: &World, ordinal: u32) -> Vec<String> {
     others.map(|pod| pod.uid.clone()).collect()
 }
 
+/// What is done about something that is left of an operation of which no status tells (M13): it is taken back, or, where
+/// the highest member is in the middle of leaving and that cannot be taken back, gone on with. The look is about the pod at
+/// this ordinal.
+pub fn adopt(
+    world: &World,
+    profile: &Profile,
+    ordinal: u32,
+    name: impl Fn(u32) -> String,
+    id: &str,
+    now: Timestamp,
+) -> Option<Operation> {
+    let (target, plan) = (&world.target, Plan::of(profile));
+    let pod = world.pod(ordinal).filter(|_| !target.is_going)?;
+    let reached = plan.steps.len();
+    let is_highest = target.ordinals().end.checked_sub(1) == Some(ordinal);
+    let commit = plan.steps.iter().position(|step| step.commits);
+    let is_left = world.residue.iter().any(|residue| residue.is_yes());
+    let (work, attempt) = match commit {
+        Some(step) if is_highest && world.subject.is_leaving.is_yes() => {
+            // It was sent by somebody: it is never sent blindly a second time.
+            let sent = Attempt {
+                number: 1,
+                at: now,
+                reply: None,
+            };
+            (Leave::Draining { step, committed: true }, Some(sent))
+        }
+        _ if is_left => {
+            let cause = AbortCause::Leftover;
+            (Leave::Aborting { left: reached, cause }, None)
+        }
+        _ => return None,
+    };
+    let from = target.replicas;
+    Some(Operation {
+        id: id.to_owned(),
+        epoch: world.epoch,
+        target: target.uid.clone(),
+        goal: from,
+        from,
+        to: Replicas::new(from.get().saturating_sub(1)),
+        floor: world.wish.floor,
+        member: Member {
+            ordinal,
+            uid: Some(pod.uid.clone()),
+            name: name(ordinal),
+        },
+        survivors: others(world, ordinal),
+        reached,
+        plan,
+        work: Work::Leave(work),
+        started: now,
+        since: now,
+        sent: Some(now),
+        attempt,
+        progress: None,
+        looks: Looks::default(),
+    })
+}
+
 /// The lowest member that somebody lists and that has no place in the target any more: nobody drained it (M10).
-fn undrained(world: &World, name: impl Fn(u32) -> String) -> Option<(u32, String)> {
+pub fn undrained(world: &World, name: impl Fn(u32) -> String) -> Option<(u32, String)> {
     // As many as a person may have taken away at once; they are looked for one after the other.
     const REACH: u32 = 1_000;
     let end = world.target.ordinals().end;

@@ -2,6 +2,7 @@
 //!
 //! Every fact may be unknown, and what is unknown is never taken for the better case.
 
+use super::operation::Looks;
 use crate::Replicas;
 
 /// Something that was asked: known to hold, known not to, or not known at all.
@@ -159,6 +160,8 @@ pub struct Wish {
     pub desired: Replicas,
     /// Whether every metric behind it was Fresh (M5).
     pub is_fresh: bool,
+    /// Whether it was decided since the last look: looks come more often than decisions, and one decision counts once.
+    pub is_new: bool,
     /// `minReplicas`.
     pub floor: Replicas,
     /// Why no operation may go on that can still be taken back (M9, M12, M13).
@@ -274,6 +277,17 @@ impl World {
             Fact::all([expected(lists).into(), view.is_healthy])
         });
         Fact::all(agreed)
+    }
+}
+
+impl Wish {
+    /// How many decisions in a row found it turned round: a look without a new decision adds nothing.
+    pub(super) fn counted(&self, looks: Looks, is_turned: bool) -> u8 {
+        if self.is_new {
+            looks.turned_again(is_turned)
+        } else {
+            looks.turned
+        }
     }
 }
 

@@ -82,6 +82,7 @@ pub(super) fn world(replicas: u32, desired: u32) -> World {
         wish: Wish {
             desired: Replicas::new(desired),
             is_fresh: true,
+            is_new: true,
             floor: Replicas::new(1),
             stop: None,
             abort: None,

@@ -127,3 +127,55 @@ fn m14a_a_person_aborts_one_operation_by_its_id_and_no_other() {
         Work::Leave(Leave::Aborting { left: 2, cause })
     );
 }
+
+#[test]
+fn m13_what_is_left_of_an_operation_that_no_status_tells_of_is_taken_back() {
+    let mut world = world(3, 3);
+    let adopt = |world: &World| adopt(world, &profile(), 2, name, "op-1", at(0));
+    assert_eq!(adopt(&world), None);
+    world.residue[0] = Fact::Yes;
+    let operation = adopt(&world).unwrap();
+    let cause = AbortCause::Leftover;
+    assert_eq!(operation.work, Work::Leave(Leave::Aborting { left: 2, cause }));
+    // It may have been sent just before.
+    assert_eq!(until_settled(&operation, &world, 1).then, Then::Wait(Wait::UnderWay));
+    assert_eq!(until_settled(&operation, &world, 60).then, Then::Act(Effect::Undo(0)));
+}
+
+#[test]
+fn m13_a_leave_that_no_status_tells_of_is_gone_on_with_and_never_begun_again() {
+    let mut world = world(3, 3);
+    world.subject.is_leaving = Fact::Yes;
+    let operation = adopt(&world, &profile(), 2, name, "op-1", at(0)).unwrap();
+    assert_eq!(operation.work, draining(1, true));
+    assert_eq!(
+        until_settled(&operation, &world, 60).then,
+        Then::Wait(Wait::Step("hard".to_owned()))
+    );
+    // Of a lower one nothing can be gone on with: the StatefulSet would not remove it.
+    world.subject.uid = Some("uid-1".to_owned());
+    assert_eq!(super::super::adopt(&world, &profile(), 1, name, "op-1", at(0)), None);
+}
+
+#[test]
+fn m5_looks_between_two_decisions_count_for_nothing() {
+    let mut world = world(3, 3);
+    world.done[0] = Fact::Yes;
+    let mut operation = on_its_way(&super::fixtures::world(3, 2), draining(1, false));
+    operation.attempt = Some(Attempt {
+        number: 1,
+        at: at(0),
+        reply: None,
+    });
+    let turned = |step: &Step| step.operation.looks.turned;
+    let first = seen(&operation, &world, 1);
+    world.wish.is_new = false;
+    let between = seen(&first.operation, &world, 2);
+    assert_eq!((turned(&first), turned(&between)), (1, 1));
+    world.wish.is_new = true;
+    let second = seen(&between.operation, &world, 3);
+    assert_eq!(turned(&second), 2);
+    let cause = AbortCause::Load;
+    let aborting = Work::Leave(Leave::Aborting { left: 2, cause });
+    assert_eq!(second.operation.work, aborting);
+}

@@ -63,6 +63,7 @@ impl Cluster {
             wish: Wish {
                 desired: Replicas::new(u32::from(self.desired)),
                 is_fresh: true,
+                is_new: true,
                 floor: Replicas::new(1),
                 stop: self.is_paused.then_some(Stop::NotActive),
                 abort: None,

@@ -1,4 +1,4 @@
-//! The four conditions. Reasons are those of the table in `autoscaler-api`; messages come from the core's renderer.
+//! The conditions. Reasons are those of the table in `autoscaler-api`; messages come from the core's renderer.
 
 use autoscaler_api::conditions::{ConditionType, Status, Verdict, reason, reason_of_reading, set_condition};
 use autoscaler_core::decision::{Asked, Rescale};
@@ -63,7 +63,8 @@ fn is_news(of: ConditionType, condition: &Condition, is_ready: bool) -> bool {
         ConditionType::Ready => true,
         ConditionType::AbleToScale => condition.reason == reason::FAILED_UPDATE_SCALE,
         ConditionType::ScalingLimited => is_ready && condition.reason == reason::SCALE_DOWN_BLOCKED_BY_METRIC,
-        ConditionType::ScalingActive => false,
+        // Of the members of a cluster nothing is judged yet.
+        ConditionType::ScalingActive | ConditionType::MembershipHealthy | ConditionType::MembershipStable => false,
     }
 }
 
@@ -115,7 +116,7 @@ fn blocked_findings(blocked: &Blocked) -> [(ConditionType, Finding); 4] {
             ),
         }
     };
-    ConditionType::ALL.map(finding)
+    ConditionType::OF_ALL.map(finding)
 }
 
 fn ready(decided: &Decided) -> Finding {
