@@ -1,5 +1,6 @@
 //! What `config/` installs is accepted by a real API server, comes up, and is as hardened as it should be.
 
+mod guard;
 mod guide;
 mod hardening;
 mod monitoring;
@@ -20,9 +21,10 @@ pub(crate) use rendered::Rendered;
 use rendered::directory;
 
 /// What can be given to `kubectl apply -k`.
-const TARGETS: [&str; 8] = [
+const TARGETS: [&str; 9] = [
     "crd",
     "default",
+    "guard",
     "manager",
     "monitoring",
     "namespaced",
