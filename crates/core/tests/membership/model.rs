@@ -199,3 +199,29 @@ fn a_growth_while_load_goes_and_people_scale() {
     let long = Budget { human: 1, ..short };
     explored(Cluster::of(2, 3, budget(short, long)));
 }
+
+#[test]
+fn a_shrink_while_the_profile_is_edited() {
+    let short = Budget { edit: 1, ..NONE };
+    let long = Budget { crash: 1, ..short };
+    explored(Cluster::of(2, 1, budget(short, long)));
+}
+
+#[test]
+fn a_shrink_while_it_is_paused() {
+    let short = Budget { pause: 1, ..NONE };
+    let long = Budget { flip: 1, ..short };
+    explored(Cluster::of(2, 1, budget(short, long)));
+}
+
+#[test]
+fn a_shrink_of_pods_that_are_made_all_at_once() {
+    let mut start = Cluster::of(3, 1, Budget::NONE);
+    start.is_parallel = true;
+    explored(start);
+    let short = Budget { flip: 1, ..NONE };
+    let long = Budget { human: 1, ..short };
+    let mut start = Cluster::of(2, 1, budget(short, long));
+    start.is_parallel = true;
+    explored(start);
+}
