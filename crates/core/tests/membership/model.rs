@@ -48,12 +48,18 @@ impl Model for Interleavings {
 pub(super) fn comes_to_rest(state: &Cluster, machine: Machine) -> bool {
     state.wrong.is_some() || {
         let last = left_alone(state, machine, |_| ()); // a wrong is told by the other property
-        last.wrong.is_none() && (last.is_at_rest() || is_blocked(&last))
+        last.wrong.is_none() && (last.is_at_rest() || is_blocked(last, machine))
     }
 }
 
-/// Held counts only where a fact of the world blocks that nobody but a person can change.
-fn is_blocked(cluster: &Cluster) -> bool {
+/// Held counts only where a fact of the world blocks that nobody but a person can change. Where an operation has just
+/// ended at its gates, the next one says it.
+fn is_blocked(mut cluster: Cluster, machine: Machine) -> bool {
+    for _ in 0..2 {
+        if cluster.waits.is_none() {
+            cluster = cluster.after(Action::Look, machine);
+        }
+    }
     matches!(
         cluster.waits,
         Some(Wait::LeaverServesAlone | Wait::NobodyAffirms | Wait::Agreement)
@@ -224,4 +230,11 @@ fn a_shrink_of_pods_that_are_made_all_at_once() {
     let mut start = Cluster::of(2, 1, budget(short, long));
     start.is_parallel = true;
     explored(start);
+}
+
+#[test]
+fn a_shrink_while_the_status_is_wiped() {
+    let short = Budget { wipe: 1, ..NONE };
+    let long = Budget { late: 1, ..short };
+    explored(Cluster::of(2, 1, budget(short, long)));
 }

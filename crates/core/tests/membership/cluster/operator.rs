@@ -1,7 +1,7 @@
 //! The operator: it looks, stores, and sends acts, which are carried out and judged here.
 
 use autoscaler_core::Replicas;
-use autoscaler_core::membership::{Effect, Ended, Event, Operation, Reply, Then, Work, begin};
+use autoscaler_core::membership::{Effect, Ended, Event, Operation, Profile, Reply, Then, Work, adopt, begin};
 
 use super::view::uid_text;
 use super::{Cluster, Flight, HARD, Leaving, Machine, ORDINALS, Pod, SOFT, bounded, name, now, profile};
@@ -12,7 +12,8 @@ impl Cluster {
         let world = self.world();
         self.waits = None;
         let Some(stored) = self.stored.clone() else {
-            self.stored = begin(&world, &profile, Replicas::new(3), name, "op", now()).ok();
+            let left = self.adopted(&profile).map(bounded);
+            self.stored = left.or_else(|| begin(&world, &profile, Replicas::new(3), name, "op", now()).ok());
             return;
         };
         let step = machine(&stored, &Event::Looked(Box::new(world)), &profile, now());
@@ -26,6 +27,15 @@ impl Cluster {
                 self.stored = None;
             }
         }
+    }
+
+    /// What is left of an operation of which no status tells, of the highest pod that has something of it.
+    fn adopted(&self, profile: &Profile) -> Option<Operation> {
+        let mut ordinals = (0..ORDINALS).rev();
+        ordinals.find_map(|at| {
+            let ordinal = u32::try_from(at).unwrap_or(u32::MAX);
+            adopt(&self.world_about(at), profile, ordinal, name, "left", now())
+        })
     }
 
     pub(super) fn send(&mut self, operation: &Operation, effect: Effect) {

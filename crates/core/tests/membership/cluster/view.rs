@@ -9,7 +9,11 @@ use super::{Cluster, Leaving, ORDINALS, Pod, name, now};
 impl Cluster {
     /// One look at everything.
     pub(in super::super) fn world(&self) -> World {
-        let ordinal = self.subject();
+        self.world_about(self.subject())
+    }
+
+    /// The same, about the pod at this ordinal.
+    pub(super) fn world_about(&self, ordinal: usize) -> World {
         let pods = (0..ORDINALS).filter_map(|at| Some((at, self.pods[at]?)));
         let pods: Vec<(usize, Pod)> = pods.collect();
         let view = |&(at, pod): &(usize, Pod)| View {
