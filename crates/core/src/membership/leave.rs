@@ -156,7 +156,7 @@ impl Leaving<'_> {
         let began = operation.work != Work::Leave(Leave::Gating);
         if let Some(cause) = operation.is_called_off(world, profile) {
             Some(cause)
-        } else if target.first_ordinal.saturating_add(operation.to.get()) != operation.member.ordinal {
+        } else if !self.is_highest() {
             Some(AbortCause::TargetChanged)
         } else if world.subject.uid != operation.member.uid {
             Some(AbortCause::PodReplaced)

@@ -111,7 +111,9 @@ pub fn adopt(
     now: Timestamp,
 ) -> Option<Operation> {
     let (target, plan) = (&world.target, Plan::of(profile));
-    let pod = world.pod(ordinal).filter(|_| !target.is_going)?;
+    // What is left of one that is on its way out anyway goes with it.
+    let stays = !target.is_going && target.ordinals().contains(&ordinal);
+    let pod = world.pod(ordinal).filter(|_| stays)?;
     let reached = plan.steps.len();
     let is_highest = target.ordinals().end.checked_sub(1) == Some(ordinal);
     let commit = plan.steps.iter().position(|step| step.commits);

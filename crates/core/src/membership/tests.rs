@@ -2,5 +2,6 @@
 
 mod fixtures;
 mod growth;
+mod lost;
 mod people;
 mod shrink;

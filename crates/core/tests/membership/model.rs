@@ -234,7 +234,11 @@ fn a_shrink_of_pods_that_are_made_all_at_once() {
 
 #[test]
 fn a_shrink_while_the_status_is_wiped() {
-    let short = Budget { wipe: 1, ..NONE };
-    let long = Budget { late: 1, ..short };
+    let short = Budget {
+        wipe: 1,
+        late: 1,
+        ..NONE
+    };
+    let long = Budget { crash: 1, ..short };
     explored(Cluster::of(2, 1, budget(short, long)));
 }

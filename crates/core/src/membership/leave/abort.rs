@@ -24,7 +24,7 @@ impl Leaving<'_> {
             now,
         } = self;
         let Some(index) = left.checked_sub(1) else {
-            return end(operation, Ended::Aborted(cause));
+            return self.aborted(cause);
         };
         if self.is_under_way() && operation.attempt.is_none() {
             return wait(operation, Wait::UnderWay);
@@ -46,5 +46,21 @@ impl Leaving<'_> {
             operation,
             Wait::Undone(planned.map(|planned| planned.name.clone()).unwrap_or_default()),
         )
+    }
+
+    /// Nothing is left to undo. Of what was found without a record nobody knows whether its commit was under way (M13): if
+    /// the member does not belong to the cluster as the others do, it was, and there is only forward (M1).
+    fn aborted(self, cause: AbortCause) -> Step {
+        let Self { operation, now, .. } = self;
+        let commit = operation.plan.steps.iter().position(|step| step.commits);
+        match commit {
+            Some(step) if cause == AbortCause::Leftover && self.is_highest() && !self.is_back() => {
+                let committed = true;
+                let in_doubt = operation.at(Work::Leave(Leave::Draining { step, committed }), now);
+                // Sent by somebody: never blindly a second time.
+                look(in_doubt.intending(now))
+            }
+            _ => end(operation, Ended::Aborted(cause)),
+        }
     }
 }

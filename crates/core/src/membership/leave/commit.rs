@@ -1,6 +1,6 @@
 //! What was intended and cannot be taken back is in doubt until the world tells: done, or certainly not (M1).
 
-use super::super::operation::{Leave, Work};
+use super::super::operation::{AbortCause, Leave, Work};
 use super::super::profile::DrainStep;
 use super::super::world::Listed;
 use super::super::{Step, Wait, has_passed, look, wait};
@@ -40,7 +40,7 @@ impl Leaving<'_> {
     }
 
     /// That is believed only when it was seen twice, so far apart that news would have come round, with nothing under way
-    /// any more the first time. Then it can be taken back again, or goes on from its first step.
+    /// any more the first time. Then it goes on from its first step, or is taken back if nobody would begin it now.
     pub(super) fn came_back(self) -> Step {
         let Self {
             operation,
@@ -48,7 +48,11 @@ impl Leaving<'_> {
             now,
             ..
         } = self;
-        if has_passed(operation.looks.undone, profile.times.gossip, now) {
+        let is_sure = has_passed(operation.looks.undone, profile.times.gossip, now);
+        if is_sure && self.world.wish.desired > operation.to {
+            return self.abort(AbortCause::Load);
+        }
+        if is_sure {
             return look(operation.at(
                 Work::Leave(Leave::Draining {
                     step: 0,

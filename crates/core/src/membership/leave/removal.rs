@@ -82,7 +82,16 @@ impl Leaving<'_> {
         uid.is_some() && *uid != self.operation.member.uid
     }
 
+    /// Whether it is the pod of this member that goes when the replicas are lowered: `spec.ordinals.start` may be edited.
+    pub(super) fn is_highest(self) -> bool {
+        let Self { operation, world, .. } = self;
+        world.target.first_ordinal.saturating_add(operation.to.get()) == operation.member.ordinal
+    }
+
     pub(super) fn lower(self) -> Step {
+        if !self.is_highest() {
+            return wait(self.operation, Wait::TargetReplaced);
+        }
         let Operation { from, to, .. } = *self.operation;
         let sent = match self.operation.work {
             Work::Leave(Leave::Patched) => self.operation.intending(self.now),

@@ -45,7 +45,7 @@ fn m1_what_may_have_happened_is_taken_back_by_nothing_but_the_world() {
 
 #[test]
 fn m1_it_can_be_taken_back_again_once_two_looks_far_enough_apart_find_nothing_of_it() {
-    let mut world = world(3, 3);
+    let mut world = world(3, 2);
     world.done[0] = Fact::Yes;
     let operation = on_its_way(&super::fixtures::world(3, 2), draining(1, true)).intending(at(0));
     // What was sent may still arrive.

@@ -1,0 +1,79 @@
+//! Records that were lost, and ordinals that were moved: what the model check found.
+
+use super::fixtures::*;
+use crate::membership::*;
+
+fn adopted(world: &World, ordinal: u32) -> Option<Operation> {
+    adopt(world, &profile(), ordinal, name, "op-1", at(0))
+}
+
+#[test]
+fn m13_what_is_left_of_a_pod_that_goes_anyway_begins_nothing() {
+    // Somebody lowered three to two, or we did and the record is lost: the third is on its way out.
+    let mut world = world(3, 2);
+    world.target.replicas = replicas(2);
+    (world.residue[0], world.subject.is_leaving) = (Fact::Yes, Fact::Yes);
+    assert_eq!(adopted(&world, 2), None);
+}
+
+#[test]
+fn m13_what_was_taken_back_without_a_record_may_have_left_all_the_same() {
+    let mut found = world(3, 3);
+    found.residue[0] = Fact::Yes;
+    let mut operation = adopted(&found, 2).unwrap();
+    // What commits was under way when the record was lost, and arrives.
+    let mut gone = left(3, 3);
+    gone.subject.uid = Some("uid-2".to_owned());
+    let next = until_settled(&operation, &gone, 61);
+    let lower = |from, to| {
+        Then::Act(Effect::Lower {
+            from: replicas(from),
+            to: replicas(to),
+        })
+    };
+    assert_eq!(next.then, lower(3, 2));
+    // Nothing was under way: it belongs to the cluster as before.
+    found.residue[0] = Fact::No;
+    let cause = AbortCause::Leftover;
+    assert_eq!(
+        until_settled(&operation, &found, 61).then,
+        Then::End(Ended::Aborted(cause))
+    );
+    // One that is not the last is never what a lower count removes.
+    operation.member.ordinal = 1;
+    operation.member.uid = Some("uid-1".to_owned());
+    gone.subject.uid = Some("uid-1".to_owned());
+    assert_eq!(
+        until_settled(&operation, &gone, 61).then,
+        Then::End(Ended::Aborted(cause))
+    );
+}
+
+#[test]
+fn m3_ordinals_that_were_moved_after_the_commit_never_cost_another_pod() {
+    let mut world = left(3, 2);
+    let operation = on_its_way(&world, Work::Leave(Leave::Drained { committed: true }));
+    assert!(matches!(
+        seen(&operation, &world, 1).then,
+        Then::Act(Effect::Lower { .. })
+    ));
+    world.target.first_ordinal = 1;
+    assert_eq!(seen(&operation, &world, 1).then, Then::Wait(Wait::TargetReplaced));
+}
+
+#[test]
+fn m1_a_member_that_came_back_stays_if_nobody_would_let_it_go_now() {
+    let mut world = world(3, 3);
+    world.done[0] = Fact::Yes;
+    let mut operation = on_its_way(&world_that_wants(2), draining(1, true));
+    operation.looks.undone = Some(at(0));
+    let cause = AbortCause::Load;
+    let aborting = Work::Leave(Leave::Aborting { left: 2, cause });
+    assert_eq!(seen(&operation, &world, 15).operation.work, aborting);
+    world.wish.desired = replicas(2);
+    assert_eq!(seen(&operation, &world, 15).operation.work, draining(0, false));
+}
+
+fn world_that_wants(desired: u32) -> World {
+    world(3, desired)
+}
