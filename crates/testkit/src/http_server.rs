@@ -1,6 +1,8 @@
 //! Answers: how does an HTTP handler get onto a [`Listener`]? HTTP/1.1, keep-alive, any number of connections.
 
 use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -39,6 +41,15 @@ where
 {
     let handler = Arc::new(handler);
     Listener::start(move |stream| Box::pin(converse(stream, Arc::clone(&handler))))
+}
+
+/// The same on an address that somebody else chose.
+pub(crate) fn serve_on<H>(address: SocketAddr, handler: H) -> io::Result<Listener>
+where
+    H: Fn(Request<Incoming>) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
+{
+    let handler = Arc::new(handler);
+    Listener::start_on(address, move |stream| Box::pin(converse(stream, Arc::clone(&handler))))
 }
 
 /// The same behind TLS. Whoever does not get through the handshake is not heard.

@@ -13,12 +13,14 @@ pub mod binaries;
 pub mod certificates;
 pub mod exporter;
 pub mod fault_proxy;
+pub mod hosts;
 pub mod metrics_api;
 pub mod plane;
 pub mod ports;
 pub mod process;
 pub mod prometheus;
 pub mod tcp_proxy;
+pub mod vernemq;
 pub mod wait;
 
 mod background;

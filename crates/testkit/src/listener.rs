@@ -3,6 +3,7 @@
 //! Knows nothing of what is said on a connection. Closing and opening again keep the port.
 
 use std::fmt;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,7 +36,24 @@ impl Listener {
         H: Fn(TcpStream) -> BoxFuture<'static, ()> + Send + Sync + 'static,
     {
         let socket = (0..16).find_map(|_| std::net::TcpListener::bind(free_address()).ok());
-        let socket = socket.expect("one of sixteen free loopback ports can be bound");
+        Self::over(
+            socket.expect("one of sixteen free loopback ports can be bound"),
+            handler,
+        )
+    }
+
+    /// On an address that somebody else chose: that of a pod.
+    pub(crate) fn start_on<H>(address: SocketAddr, handler: H) -> io::Result<Self>
+    where
+        H: Fn(TcpStream) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    {
+        Ok(Self::over(std::net::TcpListener::bind(address)?, handler))
+    }
+
+    fn over<H>(socket: std::net::TcpListener, handler: H) -> Self
+    where
+        H: Fn(TcpStream) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    {
         let address = socket.local_addr().unwrap_or_else(|_| (Ipv4Addr::LOCALHOST, 0).into());
         let listener = Self {
             address,

@@ -2,11 +2,13 @@
 #![expect(clippy::print_stdout, reason = "it talks to a person and to make")]
 
 use std::io;
+use std::net::SocketAddr;
 
 use anyhow::Context;
 use autoscaler_testkit::binaries::{Program, locate};
 use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
 use autoscaler_testkit::prometheus::{Prometheus, PrometheusOptions};
+use autoscaler_testkit::vernemq::contract;
 use clap::Parser;
 use tokio::sync::oneshot;
 
@@ -16,6 +18,16 @@ use tokio::sync::oneshot;
 enum Command {
     /// Find or build every program and print where it is.
     Binaries,
+    /// Check a real VerneMQ, given only its address, against the contract of our double of it. Only reads; rows that would need
+    /// more than an address are listed with what they need.
+    VernemqContract {
+        /// Of its HTTP API, such as 127.0.0.1:8888.
+        #[arg(long)]
+        address: SocketAddr,
+        /// A key with scope mgmt.
+        #[arg(long)]
+        key: Option<String>,
+    },
     /// Start a control plane whose pods become Ready, and a Prometheus, and stay until Ctrl-C or the end of standard input.
     Up,
 }
@@ -23,6 +35,9 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Binaries => binaries(),
+        Command::VernemqContract { address, key } => tokio::runtime::Runtime::new()
+            .context("failed to start threads")?
+            .block_on(check_real(address, key.as_deref())),
         Command::Up => tokio::runtime::Runtime::new()
             .context("failed to start threads")?
             .block_on(up()),
@@ -33,6 +48,25 @@ fn binaries() -> anyhow::Result<()> {
     for program in Program::ALL {
         println!("{} {}", program.name(), locate(program)?.display());
     }
+    Ok(())
+}
+
+async fn check_real(address: SocketAddr, key: Option<&str>) -> anyhow::Result<()> {
+    let mut broken = 0;
+    for row in contract::rows() {
+        if let Some(needs) = row.needs() {
+            println!("not run  {}: needs {needs}", row.name);
+            continue;
+        }
+        match contract::check_real(&row, address, key).await {
+            Ok(()) => println!("holds    {}", row.name),
+            Err(error) => {
+                broken += 1;
+                println!("BROKEN   {}: {error} ({})", row.name, row.source.join(", "));
+            }
+        }
+    }
+    anyhow::ensure!(broken == 0, "{broken} rows do not hold");
     Ok(())
 }
 
