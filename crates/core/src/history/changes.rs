@@ -153,9 +153,10 @@ impl Changes {
         let close = |pair: &&[Timestamp]| pair[1].duration_since(pair[0]) < CONTENTION_SPAN;
         let last = reversals.windows(2).rfind(close)?[1];
         let until = last.checked_add(CONTENTION_SPAN).ok()?;
+        // None is later: it would be close to the last one, or `until` would have passed.
         let recent = reversals
             .iter()
-            .filter(|at| last.duration_since(**at) < CONTENTION_SPAN && **at <= last);
+            .filter(|at| last.duration_since(**at) < CONTENTION_SPAN);
         (now < until).then(|| Contention {
             reversals: recent.count(),
             until,

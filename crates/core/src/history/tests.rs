@@ -287,3 +287,24 @@ fn r16_a_growth_that_we_did_not_decide_may_hide_a_removal() {
     changes.record(Change { from, to, at, cause }, SignedDuration::from_hours(1));
     assert_eq!(changes.last_removal(), None, "to begin to act is no change of size");
 }
+
+#[test]
+fn r22_reversals_are_close_and_recent_strictly_within_ten_minutes() {
+    let contention = |times: &[i64], now: i64| {
+        let mut changes = Changes::default();
+        for second in times {
+            for (from, to, cause) in [(3, 5, ChangeCause::Ours), (5, 3, ChangeCause::Foreign)] {
+                let (from, to, at) = (replicas(from), replicas(to), at(*second));
+                changes.record(Change { from, to, at, cause }, SignedDuration::from_hours(1));
+            }
+        }
+        let found = changes.contention(at(now));
+        found.map(|contention| (contention.reversals, contention.until))
+    };
+    assert_eq!(contention(&[0, 599], 599), Some((2, at(1_199))));
+    assert_eq!(contention(&[0, 599], 1_199), None);
+    assert_eq!(contention(&[0, 600], 600), None);
+    // Of three the first is told only while it is of the last ten minutes.
+    assert_eq!(contention(&[0, 300, 599], 599), Some((3, at(1_199))));
+    assert_eq!(contention(&[0, 300, 600], 600), Some((2, at(1_200))));
+}
