@@ -308,3 +308,38 @@ fn r22_reversals_are_close_and_recent_strictly_within_ten_minutes() {
     assert_eq!(contention(&[0, 300, 599], 599), Some((3, at(1_199))));
     assert_eq!(contention(&[0, 300, 600], 600), Some((2, at(1_200))));
 }
+
+#[test]
+fn r22_what_does_not_reach_back_to_where_we_came_from_is_no_reversal() {
+    let is_fight = |ours: (u32, u32), theirs: (u32, u32)| {
+        let mut changes = Changes::default();
+        for second in [0, 60] {
+            for ((from, to), cause) in [(ours, ChangeCause::Ours), (theirs, ChangeCause::Foreign)] {
+                let (from, to, at) = (replicas(from), replicas(to), at(second));
+                changes.record(Change { from, to, at, cause }, SignedDuration::from_hours(1));
+            }
+        }
+        changes.contention(at(60)).is_some()
+    };
+    assert!(is_fight((3, 9), (9, 3)));
+    assert!(is_fight((3, 9), (9, 2)));
+    assert!(!is_fight((3, 9), (9, 5)), "part of the way back");
+    assert!(!is_fight((3, 9), (9, 12)), "further on the same way");
+}
+
+#[test]
+fn the_newest_time_is_that_of_the_last_change_kept_or_not() {
+    let mut changes = Changes::from_parts(Vec::new(), Some(at(7)));
+    assert_eq!(changes.newest(), Some(at(7)));
+    let (from, to, cause) = (replicas(3), replicas(5), ChangeCause::Ours);
+    changes.record(
+        Change {
+            from,
+            to,
+            at: at(9),
+            cause,
+        },
+        SignedDuration::from_hours(1),
+    );
+    assert_eq!((changes.newest(), Changes::default().newest()), (Some(at(9)), None));
+}
