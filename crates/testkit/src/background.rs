@@ -7,15 +7,24 @@ use std::sync::LazyLock;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+static SERVERS: LazyLock<Runtime> = LazyLock::new(|| threads("testkit"));
+
+/// Another one for kubelets: they open and close servers, and wait for it.
+static KUBELETS: LazyLock<Runtime> = LazyLock::new(|| threads("kubelet"));
+
+pub(crate) fn runtime() -> &'static Handle {
+    SERVERS.handle()
+}
+
+pub(crate) fn kubelets() -> &'static Handle {
+    KUBELETS.handle()
+}
+
+fn threads(name: &str) -> Runtime {
     Builder::new_multi_thread()
         .worker_threads(2)
-        .thread_name("testkit")
+        .thread_name(name)
         .enable_all()
         .build()
         .expect("a process may start two threads")
-});
-
-pub(crate) fn runtime() -> &'static Handle {
-    RUNTIME.handle()
 }

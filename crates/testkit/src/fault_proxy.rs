@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use crate::http_server::{Reply, serve};
 use crate::listener::Listener;
 
+pub(crate) use fault::ask;
 pub use fault::{Fault, Gate};
 pub use request::Recorded;
 

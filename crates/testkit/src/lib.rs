@@ -11,14 +11,17 @@
 pub mod audit;
 pub mod binaries;
 pub mod certificates;
+pub mod etcd_member;
 pub mod exporter;
 pub mod fault_proxy;
 pub mod hosts;
+pub mod kubelet;
 pub mod metrics_api;
 pub mod plane;
 pub mod ports;
 pub mod process;
 pub mod prometheus;
+pub mod recorder;
 pub mod tcp_proxy;
 pub mod vernemq;
 pub mod wait;

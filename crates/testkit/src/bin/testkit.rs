@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use autoscaler_testkit::binaries::{Program, locate};
+use autoscaler_testkit::etcd_member::{EtcdMemberOptions, become_member};
 use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
 use autoscaler_testkit::prometheus::{Prometheus, PrometheusOptions};
 use autoscaler_testkit::vernemq::contract;
@@ -28,6 +29,8 @@ enum Command {
         #[arg(long)]
         key: Option<String>,
     },
+    /// Be a pod of an etcd cluster: join, then become etcd.
+    EtcdMember(EtcdMemberOptions),
     /// Start a control plane whose pods become Ready, and a Prometheus, and stay until Ctrl-C or the end of standard input.
     Up,
 }
@@ -38,6 +41,9 @@ fn main() -> anyhow::Result<()> {
         Command::VernemqContract { address, key } => tokio::runtime::Runtime::new()
             .context("failed to start threads")?
             .block_on(check_real(address, key.as_deref())),
+        Command::EtcdMember(options) => tokio::runtime::Runtime::new()
+            .context("failed to start threads")?
+            .block_on(async { Err(become_member(&options).await.into()) }),
         Command::Up => tokio::runtime::Runtime::new()
             .context("failed to start threads")?
             .block_on(up()),

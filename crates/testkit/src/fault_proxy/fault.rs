@@ -142,7 +142,8 @@ pub(super) async fn forward(request: Request<Full<Bytes>>, upstream: SocketAddr)
     }
 }
 
-async fn ask(request: Request<Full<Bytes>>, upstream: SocketAddr) -> Result<Response<Incoming>, BoxError> {
+/// What the upstream answers, over a connection of its own.
+pub(crate) async fn ask(request: Request<Full<Bytes>>, upstream: SocketAddr) -> Result<Response<Incoming>, BoxError> {
     let stream = TcpStream::connect(upstream).await?;
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);

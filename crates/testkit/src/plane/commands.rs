@@ -121,7 +121,9 @@ impl Commands<'_> {
         let spec = self.spec("kwok", program).args([
             format!("--kubeconfig={}", self.access.kubeconfig_path(User::Kubelet).display()),
             format!("--config={}", self.file("stages.yaml")),
-            "--manage-all-nodes=true".to_owned(),
+            // Other nodes belong to kubelets of ours.
+            "--manage-all-nodes=false".to_owned(),
+            "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake".to_owned(),
             "--node-lease-duration-seconds=0".to_owned(),
             "--cidr=10.128.0.0/16".to_owned(),
             "--node-ip=10.127.0.1".to_owned(),
