@@ -5,8 +5,13 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// By this name the API server knows whoever serves aggregated metrics ([`crate::metrics_api`]).
 pub(crate) const METRICS_SERVICE: &str = "metrics.default.svc";
@@ -90,6 +95,21 @@ impl Certificates {
     /// What verifies service account tokens.
     pub fn signing_public_key_file(&self) -> PathBuf {
         self.directory.join("service-account.pub")
+    }
+
+    /// For servers of ours that the plane, or a client of it, talks to.
+    pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
+        let certificate = CertificateDer::from_pem_file(self.serving_file());
+        let key = PrivateKeyDer::from_pem_file(self.serving_key_file());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring knows the default versions of TLS")
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.expect("the plane wrote its certificate")],
+                key.expect("the plane wrote its key"),
+            );
+        Arc::new(config.expect("certificate and key were made together"))
     }
 }
 

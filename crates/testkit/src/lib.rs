@@ -22,6 +22,7 @@ pub mod ports;
 pub mod process;
 pub mod prometheus;
 pub mod recorder;
+pub mod revisions;
 pub mod tcp_proxy;
 pub mod vernemq;
 pub mod wait;

@@ -17,12 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use hyper::StatusCode;
-use rustls::ServerConfig;
-use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::certificates::Certificates;
 use crate::http_server::{Reply, respond, serve_tls};
 use crate::listener::Listener;
 use crate::plane::{ControlPlane, PlaneError};
@@ -66,7 +61,7 @@ impl MetricsApi {
             source: Box::new(source),
             served: Mutex::default(),
         });
-        let tls = server_config(plane.certificates());
+        let tls = plane.certificates().server_config();
         let answering = Arc::clone(&state);
         let listener = serve_tls(tls, move |request| {
             let reply = answering.reply(request.uri().path(), request.uri().query());
@@ -118,18 +113,4 @@ impl State {
 
 fn json(status: StatusCode, body: &serde_json::Value) -> Reply {
     respond(status, "application/json", body.to_string())
-}
-
-fn server_config(certificates: &Certificates) -> Arc<ServerConfig> {
-    let certificate = CertificateDer::from_pem_file(certificates.serving_file());
-    let key = PrivateKeyDer::from_pem_file(certificates.serving_key_file());
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring knows the default versions of TLS")
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.expect("the plane wrote its certificate")],
-            key.expect("the plane wrote its key"),
-        );
-    Arc::new(config.expect("certificate and key were made together"))
 }

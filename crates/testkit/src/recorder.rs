@@ -1,24 +1,30 @@
 //! Answers: who asked which pod for what, when, and what did they hear? A proxy in front of each pod's port, and one log.
 //!
-//! The times are the machine's clock, so the log can be joined with the revisions of the API server's store. Replies can be
-//! swallowed, and calls refused before they arrive: the two sides of an act whose outcome nobody knows.
+//! The times are the machine's clock, so the log can be joined with the revisions of the API server's store
+//! ([`crate::revisions`]). Calls can be lost before they arrive and after they were carried out, and can be held at the same two
+//! points: the sides of an act at which whoever asked can be killed or paused. The API server can have such a proxy too.
+
+mod api;
+mod port;
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::{Request, Response};
+use hyper::Response;
+use hyper::body::Bytes;
+use hyper::http::request::Parts;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
+use tokio::sync::watch;
 
-use crate::fault_proxy::ask;
-use crate::http_server::{BoxError, Reply, full, serve_on};
-use crate::listener::Listener;
+use crate::http_server::{Body, BoxError, Reply};
+
+pub use api::RecordedApi;
+pub(crate) use port::RecordedPort;
 
 /// Whose port it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +61,10 @@ pub struct Call {
     pub method: String,
     /// With the query.
     pub path: String,
+    /// The body that it sent.
+    pub sent: String,
+    /// The body that it was answered with, of pods only.
+    pub said: String,
     /// What the caller heard.
     pub heard: Heard,
     /// When the caller heard it.
@@ -70,11 +80,71 @@ pub enum Loss {
     Reply,
 }
 
+/// At which side of its being carried out a call is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// It has not arrived.
+    Before,
+    /// It was carried out, and the reply is on its way.
+    After,
+}
+
+/// A point at which one call is held, until this is dropped or released, or the caller is gone.
+#[derive(Debug)]
+pub struct Held {
+    reached: watch::Receiver<Option<Call>>,
+    release: watch::Sender<bool>,
+}
+
+impl Held {
+    /// Waits until a call is held here.
+    pub async fn reached(&mut self, deadline: Duration) -> Result<Call, String> {
+        let call = tokio::time::timeout(deadline, self.reached.wait_for(Option::is_some)).await;
+        match call {
+            Ok(Ok(call)) => Ok(call.clone().expect("waited for one")),
+            Ok(Err(_)) => Err("nobody holds calls any more".to_owned()),
+            Err(_) => Err(format!("no call came within {deadline:?}")),
+        }
+    }
+
+    /// Whether a call is held here, or was.
+    pub fn is_reached(&self) -> bool {
+        self.reached.borrow().is_some()
+    }
+
+    /// Lets it go on.
+    pub fn release(&self) {
+        self.release.send_replace(true);
+    }
+}
+
+/// What happens to a call.
+#[derive(Debug, Clone)]
+enum Fate {
+    Lost(Loss),
+    Held(Side, Gate),
+}
+
+/// The other end of [`Held`].
+#[derive(Debug, Clone)]
+struct Gate {
+    reached: watch::Sender<Option<Call>>,
+    released: watch::Receiver<bool>,
+}
+
+impl Gate {
+    async fn hold(mut self, call: Call) {
+        self.reached.send_replace(Some(call));
+        // Whoever held it may be gone.
+        let _ = self.released.wait_for(|released| *released).await;
+    }
+}
+
 type Condition = Box<dyn Fn(&Call) -> bool + Send + Sync>;
 
 struct Rule {
     applies: Condition,
-    loss: Loss,
+    fate: Fate,
     /// How often it still applies.
     left: u32,
 }
@@ -108,40 +178,50 @@ impl CallLog {
 
     /// Of the next calls for which `applies` is true, so many lose this.
     pub fn lose(&self, loss: Loss, times: u32, applies: impl Fn(&Call) -> bool + Send + Sync + 'static) {
-        self.lock().rules.push(Rule {
-            applies: Box::new(applies),
-            loss,
-            left: times,
-        });
+        self.rule(Fate::Lost(loss), times, applies);
     }
 
-    /// Nothing is lost any more.
+    /// The next call for which `applies` is true is held.
+    pub fn hold(&self, side: Side, applies: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Held {
+        let ((told, reached), (release, released)) = (watch::channel(None), watch::channel(false));
+        let gate = Gate {
+            reached: told,
+            released,
+        };
+        self.rule(Fate::Held(side, gate), 1, applies);
+        Held { reached, release }
+    }
+
+    fn rule(&self, fate: Fate, left: u32, applies: impl Fn(&Call) -> bool + Send + Sync + 'static) {
+        let applies = Box::new(applies);
+        self.lock().rules.push(Rule { applies, fate, left });
+    }
+
+    /// Nothing more is lost or held.
     pub fn clear(&self) {
         self.lock().rules.clear();
     }
 
-    /// Its number, and what it is to lose.
-    fn arrived(&self, call: Call) -> (usize, Option<Loss>) {
+    /// Its number, and what is to happen to it.
+    fn arrived(&self, call: Call) -> (usize, Option<Fate>) {
         let mut log = self.lock();
-        let rule = log
-            .rules
-            .iter_mut()
-            .rev()
-            .find(|rule| rule.left > 0 && (rule.applies)(&call));
-        let loss = rule.map(|rule| {
+        let mut rules = log.rules.iter_mut().rev();
+        let rule = rules.find(|rule| rule.left > 0 && (rule.applies)(&call));
+        let fate = rule.map(|rule| {
             rule.left -= 1;
-            rule.loss
+            rule.fate.clone()
         });
         let number = log.calls.len();
         log.write(number, &call);
         log.calls.push(call);
-        (number, loss)
+        (number, fate)
     }
 
-    fn answered(&self, number: usize, heard: Heard) {
+    fn answered(&self, number: usize, heard: Heard, said: &[u8]) {
         let mut log = self.lock();
         if let Some(call) = log.calls.get_mut(number) {
             (call.heard, call.answered) = (heard, Some(Timestamp::now()));
+            call.said = String::from_utf8_lossy(said).into_owned();
             let call = call.clone();
             log.write(number, &call);
         }
@@ -181,130 +261,51 @@ impl Log {
     }
 }
 
-/// A recorded port. Dropping it closes it.
-#[derive(Debug)]
-pub(crate) struct RecordedPort {
-    listener: Listener,
+/// The whole of what happens to one call, `carry_out` being all that the callee does.
+async fn attend<F>(log: &CallLog, call: Call, carry_out: impl FnOnce() -> F) -> Reply
+where
+    F: Future<Output = Result<(Response<Body>, Bytes), BoxError>>,
+{
+    let (number, fate) = log.arrived(call.clone());
+    match &fate {
+        Some(Fate::Lost(Loss::Request)) => {
+            log.answered(number, Heard::Cut, b"");
+            return Reply::HangUp;
+        }
+        Some(Fate::Held(Side::Before, gate)) => gate.clone().hold(call.clone()).await,
+        Some(Fate::Lost(Loss::Reply) | Fate::Held(Side::After, _)) | None => {}
+    }
+    let Ok((response, said)) = carry_out().await else {
+        log.answered(number, Heard::Cut, b"");
+        return Reply::HangUp;
+    };
+    match fate {
+        Some(Fate::Lost(_)) => {
+            log.answered(number, Heard::Cut, &said);
+            return Reply::HangUp;
+        }
+        Some(Fate::Held(Side::After, gate)) => gate.hold(call).await,
+        Some(Fate::Held(Side::Before, _)) | None => {}
+    }
+    log.answered(number, Heard::Status(response.status().as_u16()), &said);
+    Reply::Send(response)
 }
 
-impl RecordedPort {
-    /// Passes calls on to `upstream`, which is not there yet: the port is closed.
-    pub(crate) fn closed(address: SocketAddr, upstream: SocketAddr, callee: Callee, log: CallLog) -> io::Result<Self> {
-        let listener = serve_on(address, move |request| {
-            let (log, callee) = (log.clone(), callee.clone());
-            Box::pin(async move { pass(request, upstream, callee, &log).await })
-        })?;
-        listener.close();
-        Ok(Self { listener })
-    }
-
-    /// The process is there.
-    pub(crate) fn open(&self) {
-        self.listener.open();
-    }
-
-    /// The process is gone: whoever connects is refused.
-    pub(crate) fn close(&self) {
-        self.listener.close();
-    }
-}
-
-async fn pass(request: Request<Incoming>, upstream: SocketAddr, callee: Callee, log: &CallLog) -> Reply {
-    let (head, body) = request.into_parts();
+/// A call as it arrives.
+fn call(callee: Callee, head: &Parts, body: &Bytes) -> Call {
     let agent = head.headers.get("user-agent").and_then(|agent| agent.to_str().ok());
-    let call = Call {
+    Call {
         at: Timestamp::now(),
         callee,
         caller: agent.unwrap_or_default().to_owned(),
         method: head.method.to_string(),
         path: head.uri.path_and_query().map_or_else(String::new, ToString::to_string),
+        sent: String::from_utf8_lossy(body).into_owned(),
+        said: String::new(),
         heard: Heard::Nothing,
         answered: None,
-    };
-    let (number, loss) = log.arrived(call);
-    let answer = match loss {
-        Some(Loss::Request) => Err("lost".into()),
-        Some(Loss::Reply) | None => {
-            async {
-                let body = body.collect().await?.to_bytes();
-                whole(ask(Request::from_parts(head, Full::new(body)), upstream).await?).await
-            }
-            .await
-        }
-    };
-    match answer {
-        Ok(response) if loss.is_none() => {
-            log.answered(number, Heard::Status(response.status().as_u16()));
-            Reply::Send(response.map(full))
-        }
-        Ok(_) | Err(_) => {
-            log.answered(number, Heard::Cut);
-            Reply::HangUp
-        }
     }
-}
-
-async fn whole(response: Response<Incoming>) -> Result<Response<hyper::body::Bytes>, BoxError> {
-    let (mut head, body) = response.into_parts();
-    // It is sent with its length.
-    head.headers.remove("transfer-encoding");
-    Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::exporter::Exporter;
-    use crate::ports::free_address;
-
-    fn port(log: &CallLog, upstream: SocketAddr) -> (SocketAddr, RecordedPort) {
-        let [namespace, pod, uid] = ["space", "broker-0", "1234"].map(str::to_owned);
-        let (address, callee) = (free_address(), Callee { namespace, pod, uid });
-        (
-            address,
-            RecordedPort::closed(address, upstream, callee, log.clone()).unwrap(),
-        )
-    }
-
-    async fn get(address: SocketAddr, path: &str) -> Result<String, String> {
-        crate::http::answer(crate::http::client(None).get(format!("http://{address}{path}"))).await
-    }
-
-    #[tokio::test]
-    async fn calls_are_passed_on_and_written_down_with_what_was_heard() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let file = directory.path().join("calls");
-        let (log, exporter) = (CallLog::create(&file).unwrap(), Exporter::start());
-        exporter.set("up", 1.0);
-        let (address, port) = port(&log, exporter.address());
-        assert!(get(address, "/closed").await.is_err());
-        port.open();
-        assert!(get(address, "/metrics?a=b").await.unwrap().contains("up 1"));
-        let calls = log.calls();
-        assert_eq!(calls.len(), 1);
-        assert_eq!(
-            (calls[0].path.as_str(), calls[0].heard),
-            ("/metrics?a=b", Heard::Status(200))
-        );
-        assert_eq!(std::fs::read_to_string(file).unwrap().lines().count(), 2);
-        port.close();
-        assert!(get(address, "/closed").await.is_err());
-        assert_eq!(log.calls().len(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_lost_request_does_not_arrive_and_a_lost_reply_has_done_its_work() {
-        let (log, exporter) = (CallLog::default(), Exporter::start());
-        let (address, port) = port(&log, exporter.address());
-        port.open();
-        log.lose(Loss::Request, 1, |call| call.path == "/lost");
-        log.lose(Loss::Reply, 1, |call| call.path == "/unheard");
-        assert!(get(address, "/lost").await.is_err());
-        assert_eq!(exporter.scrapes(), 0);
-        assert!(get(address, "/unheard").await.is_err());
-        assert_eq!(exporter.scrapes(), 1);
-        assert!(get(address, "/unheard").await.is_ok());
-        let heard: Vec<_> = log.calls().iter().map(|call| call.heard).collect();
-        assert_eq!(heard, [Heard::Cut, Heard::Cut, Heard::Status(200)]);
-    }
-}
+mod tests;

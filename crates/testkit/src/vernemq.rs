@@ -18,6 +18,7 @@ mod node;
 mod nodes;
 mod options;
 mod peers;
+mod reading;
 mod server;
 mod state;
 mod status;
@@ -36,6 +37,7 @@ pub use broker::{Answer, Broker, Inside, InsideQueue};
 pub use clients::Refusal;
 pub use nodes::{Nodes, NodesError};
 pub use options::{AuthMode, Knobs, NodeOptions};
+pub use reading::reading;
 
 /// How a node's process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,132 +1,16 @@
-//! Pods as processes, under the real controllers.
-#![expect(clippy::unwrap_used, reason = "the whole file is a test")]
+//! What happens to pods whose process is a node of VerneMQ's double.
 
 use std::fs;
-use std::path::Path;
-use std::time::Duration;
 
-use autoscaler_testkit::binaries::{Program, locate_all};
-use autoscaler_testkit::kubelet::Kubelet;
-use autoscaler_testkit::kubelet::sets::{SetOptions, etcd, vernemq};
-use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
+use autoscaler_testkit::kubelet::sets::SetOptions;
 use autoscaler_testkit::process::Signal;
 use autoscaler_testkit::recorder::Heard;
-use autoscaler_testkit::vernemq::Broker;
 use autoscaler_testkit::wait::eventually;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ContainerStatus, PersistentVolumeClaim, Pod};
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
-use kube::{Client, ResourceExt};
-use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams};
 
-const SOON: Duration = Duration::from_mins(2);
-
-async fn plane() -> &'static ControlPlane {
-    static PLANE: OnceCell<ControlPlane> = OnceCell::const_new();
-    let start = || async {
-        ControlPlane::start(PlaneOptions::default().with_ready_pods())
-            .await
-            .unwrap()
-    };
-    PLANE.get_or_init(start).await
-}
-
-/// A namespace and a node of its own.
-struct Scene {
-    namespace: String,
-    kubelet: Kubelet,
-    client: Client,
-}
-
-impl Scene {
-    async fn new(name: &str) -> Self {
-        let plane = plane().await;
-        let namespace = plane.namespace(name).await.unwrap();
-        let kubelet = Kubelet::start(plane, &namespace).await.unwrap();
-        Self {
-            namespace,
-            kubelet,
-            client: plane.client_as_admin(),
-        }
-    }
-
-    fn options(&self, replicas: u32) -> SetOptions<'_> {
-        SetOptions::new("broker", &self.namespace, self.kubelet.node(), replicas)
-    }
-
-    fn pods(&self) -> Api<Pod> {
-        Api::namespaced(self.client.clone(), &self.namespace)
-    }
-
-    fn claims(&self) -> Api<PersistentVolumeClaim> {
-        Api::namespaced(self.client.clone(), &self.namespace)
-    }
-
-    async fn create(&self, set: Value) {
-        let set: StatefulSet = serde_json::from_value(set).unwrap();
-        let sets: Api<StatefulSet> = Api::namespaced(self.client.clone(), &self.namespace);
-        sets.create(&PostParams::default(), &set).await.unwrap();
-    }
-
-    async fn brokers(&self, options: &SetOptions<'_>) {
-        self.create(vernemq(options, Path::new(env!("CARGO_BIN_EXE_vernemq-double"))))
-            .await;
-        self.wait_ready(options.replicas).await;
-    }
-
-    async fn scale(&self, replicas: u32) {
-        let sets: Api<StatefulSet> = Api::namespaced(self.client.clone(), &self.namespace);
-        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
-        sets.patch_scale("broker", &PatchParams::default(), &patch)
-            .await
-            .unwrap();
-    }
-
-    async fn wait_ready(&self, count: u32) {
-        let sets: Api<StatefulSet> = Api::namespaced(self.client.clone(), &self.namespace);
-        eventually(&format!("{count} ready pods"), SOON, || async {
-            let status = sets.get("broker").await.unwrap().status.unwrap_or_default();
-            let seen = (status.replicas, status.ready_replicas.unwrap_or_default());
-            let wanted = i32::try_from(count).unwrap();
-            if seen == (wanted, wanted) {
-                Ok(())
-            } else {
-                Err(format!("{seen:?}"))
-            }
-        })
-        .await;
-    }
-
-    async fn gone(&self, pod: &str) {
-        let pods = self.pods();
-        eventually(&format!("{pod} gone"), SOON, || async {
-            pods.get_opt(pod).await.unwrap().is_none()
-        })
-        .await;
-    }
-
-    async fn container(&self, pod: &str) -> ContainerStatus {
-        let pod = self.pods().get(pod).await.unwrap();
-        pod.status.unwrap().container_statuses.unwrap().remove(0)
-    }
-
-    fn broker(&self, pod: &str) -> Broker {
-        Broker::at(self.kubelet.address(&self.namespace, pod).unwrap().into())
-    }
-
-    async fn wait_members(&self, pod: &str, count: usize) {
-        eventually(&format!("{pod} has {count} members"), SOON, || async {
-            let members = self.broker(pod).members().await?;
-            if members.len() == count && members.values().all(|runs| *runs) {
-                Ok(())
-            } else {
-                Err(format!("{members:?}"))
-            }
-        })
-        .await;
-    }
-}
+use crate::scene::{SOON, Scene};
 
 #[tokio::test]
 async fn a_set_comes_up_in_order_and_its_processes_find_each_other() {
@@ -326,72 +210,4 @@ async fn with_its_node_a_process_is_lost_and_its_pod_is_not() {
     })
     .await;
     assert_eq!(scene.pods().get("broker-0").await.unwrap().uid(), pod.uid());
-}
-
-#[tokio::test]
-async fn three_real_etcds_form_a_cluster_and_keep_what_is_written() {
-    let scene = Scene::new("etcd").await;
-    let [program] = locate_all([Program::Etcd]).await.unwrap();
-    let options = SetOptions {
-        when_scaled: "Delete",
-        ..scene.options(3)
-    };
-    scene
-        .create(etcd(&options, Path::new(env!("CARGO_BIN_EXE_testkit")), &program))
-        .await;
-    scene.wait_ready(3).await;
-    let ask = async |pod: &str, what: &str, body: Value| -> Result<Value, String> {
-        let address = scene.kubelet.address(&scene.namespace, pod).ok_or("no address")?;
-        autoscaler_testkit::install_crypto_provider();
-        let request = reqwest::Client::new()
-            .post(format!("http://{address}:2379/v3/{what}"))
-            .json(&body);
-        let answer = request.send().await.map_err(|error| error.to_string())?;
-        answer
-            .error_for_status()
-            .map_err(|error| error.to_string())?
-            .json()
-            .await
-            .map_err(|error| error.to_string())
-    };
-    let members = ask("broker-0", "cluster/member/list", json!({})).await.unwrap();
-    let ids: Vec<_> = members["members"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|row| row["ID"].clone())
-        .collect();
-    assert_eq!(ids.len(), 3);
-    // "key" and "value", in base64.
-    let (key, value) = ("a2V5", "dmFsdWU=");
-    ask("broker-1", "kv/put", json!({"key": key, "value": value}))
-        .await
-        .unwrap();
-
-    // A member that was removed ends, and ends again on its old data.
-    let last = members["members"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|row| row["name"] == "broker-2")
-        .unwrap();
-    // etcd answers 503 ("unhealthy cluster") for the first seconds after the last change.
-    let remove = || ask("broker-0", "cluster/member/remove", json!({"ID": last["ID"]}));
-    eventually("the removal", SOON, remove).await;
-    eventually("a crash loop", SOON, || async {
-        scene.container("broker-2").await.restart_count >= 2
-    })
-    .await;
-    scene.scale(2).await;
-    scene.gone("broker-2").await;
-    let claims = scene.claims();
-    eventually("its claim gone", SOON, || async {
-        claims.get_opt("data-broker-2").await.unwrap().is_none()
-    })
-    .await;
-    // On new data it joins again, and has what was written.
-    scene.scale(3).await;
-    scene.wait_ready(3).await;
-    let read = eventually("the value", SOON, || ask("broker-2", "kv/range", json!({"key": key}))).await;
-    assert_eq!(read["kvs"][0]["value"], value);
 }

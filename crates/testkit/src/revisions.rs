@@ -1,0 +1,201 @@
+//! Answers: which sizes has a `StatefulSet` had, revision by revision, and was each shrink preceded by what must precede it?
+//!
+//! The sizes come from a watch, which tells every revision that the store had; the calls from [`crate::recorder`]. Joined they
+//! show what no final state shows: that a member went without proof, or two at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::StreamExt;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use kube::api::{Api, WatchEvent, WatchParams};
+use tokio::task::JoinHandle;
+
+use crate::background::kubelets;
+use crate::plane::ControlPlane;
+use crate::recorder::{Call, Heard};
+
+/// One revision of the set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    /// Of etcd.
+    pub revision: String,
+    /// When the watch told of it: no earlier than it was written.
+    pub at: Timestamp,
+    /// `spec.replicas`.
+    pub replicas: u32,
+}
+
+/// All revisions from now on. Dropping it ends the watch.
+#[derive(Debug)]
+pub struct Revisions {
+    seen: Arc<Mutex<Vec<Revision>>>,
+    watching: JoinHandle<()>,
+}
+
+impl Revisions {
+    /// Starts watching a set that exists.
+    pub async fn watch(plane: &ControlPlane, namespace: &str, name: &str) -> Result<Self, kube::Error> {
+        let client = {
+            let _background = kubelets().enter();
+            plane.client_as_admin()
+        };
+        let sets: Api<StatefulSet> = Api::namespaced(client, namespace);
+        let first = sets.get(name).await?;
+        let version = first.metadata.resource_version.clone().unwrap_or_default();
+        let seen = Arc::new(Mutex::new(vec![revision(&first)]));
+        let (telling, fields) = (Arc::clone(&seen), format!("metadata.name={name}"));
+        let watching = kubelets().spawn(async move { follow(&sets, &fields, version, &telling).await });
+        Ok(Self { seen, watching })
+    }
+
+    /// In order. An error says that some may be missing, and then nothing can be said of any.
+    pub fn seen(&self) -> Result<Vec<Revision>, String> {
+        if self.watching.is_finished() {
+            return Err("the watch has ended".to_owned());
+        }
+        Ok(lock(&self.seen).clone())
+    }
+}
+
+impl Drop for Revisions {
+    fn drop(&mut self) {
+        self.watching.abort();
+    }
+}
+
+/// Until a watch could miss something. A watch ends by itself after minutes, and goes on where it was.
+async fn follow(sets: &Api<StatefulSet>, fields: &str, mut version: String, seen: &Mutex<Vec<Revision>>) {
+    while let Ok(events) = sets.watch(&WatchParams::default().fields(fields), &version).await {
+        let mut events = std::pin::pin!(events);
+        while let Some(Ok(event)) = events.next().await {
+            match event {
+                WatchEvent::Added(set) | WatchEvent::Modified(set) | WatchEvent::Deleted(set) => {
+                    let revision = revision(&set);
+                    version.clone_from(&revision.revision);
+                    lock(seen).push(revision);
+                }
+                WatchEvent::Bookmark(_) => {}
+                WatchEvent::Error(_) => return,
+            }
+        }
+    }
+}
+
+fn revision(set: &StatefulSet) -> Revision {
+    let replicas = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    Revision {
+        revision: set.metadata.resource_version.clone().unwrap_or_default(),
+        at: Timestamp::now(),
+        replicas: u32::try_from(replicas).unwrap_or_default(),
+    }
+}
+
+fn lock(seen: &Mutex<Vec<Revision>>) -> MutexGuard<'_, Vec<Revision>> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How the calls of one system are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    /// The pod that this call makes leave for good, by name.
+    pub removes: fn(&Call) -> Option<String>,
+    /// The pods that this answer lists as members.
+    pub lists: fn(&Call) -> Option<BTreeSet<String>>,
+    /// How old a survivor's word may be when the size is lowered, with what a busy machine adds.
+    pub proof: SignedDuration,
+    /// How often one pod may be told to leave.
+    pub times: usize,
+}
+
+/// Every way in which these revisions and calls break the rules of a shrink; `start` is the set's first ordinal.
+pub fn broken_rules(set: &str, start: u32, revisions: &[Revision], calls: &[Call], reading: &Reading) -> Vec<String> {
+    let mut broken = Vec::new();
+    let pod = |ordinal: u32| format!("{set}-{}", start + ordinal);
+    let mut removals: Vec<(Timestamp, String, String)> = Vec::new();
+    for call in calls {
+        if let Some(leaver) = (reading.removes)(call) {
+            removals.push((call.at, leaver, call.callee.uid.clone()));
+        }
+    }
+    let shrinks: Vec<_> = revisions
+        .windows(2)
+        .filter(|pair| pair[1].replicas < pair[0].replicas)
+        .collect();
+    for pair in &shrinks {
+        let (before, after) = (&pair[0], &pair[1]);
+        if before.replicas - after.replicas > 1 {
+            broken.push(format!(
+                "{} to {} at {}: more than one member at a time",
+                before.replicas, after.replicas, after.revision
+            ));
+            continue;
+        }
+        let leaver = pod(after.replicas);
+        if !removals.iter().any(|(at, name, _)| *name == leaver && *at <= after.at) {
+            broken.push(format!(
+                "{leaver} went at {} and was never told to leave",
+                after.revision
+            ));
+        }
+        for survivor in (0..after.replicas).map(pod) {
+            if let Err(why) = affirms(&survivor, &leaver, after.at, calls, reading) {
+                broken.push(format!("{leaver} went at {}, and {survivor} {why}", after.revision));
+            }
+        }
+    }
+    broken.extend(overlaps(&removals, &shrinks, pod));
+    let mut told: BTreeMap<(&String, &String), usize> = BTreeMap::new();
+    for (_, leaver, uid) in &removals {
+        *told.entry((leaver, uid)).or_default() += 1;
+    }
+    let too_often = told.into_iter().filter(|(_, times)| *times > reading.times);
+    broken.extend(too_often.map(|((leaver, _), times)| format!("{leaver} was told to leave {times} times")));
+    broken
+}
+
+/// The survivor's last word before the shrink must be new, and must not list the leaver.
+fn affirms(survivor: &str, leaver: &str, at: Timestamp, calls: &[Call], reading: &Reading) -> Result<(), String> {
+    let words = calls
+        .iter()
+        .filter(|call| call.callee.pod == survivor && call.heard == Heard::Status(200));
+    let told = words.filter_map(|call| Some((call.answered?, (reading.lists)(call)?)));
+    let last = told
+        .filter(|(answered, _)| *answered <= at)
+        .max_by_key(|(answered, _)| *answered);
+    let (answered, listed) = last.ok_or("was never asked")?;
+    if listed.contains(leaver) {
+        return Err("still listed it".to_owned());
+    }
+    let age = at.duration_since(answered);
+    if age > reading.proof {
+        return Err(format!("had said so {age:#} ago"));
+    }
+    Ok(())
+}
+
+/// Between the first call that makes a pod leave and the shrink that ends it, no other pod may be told to.
+fn overlaps(
+    removals: &[(Timestamp, String, String)],
+    shrinks: &[&[Revision]],
+    pod: impl Fn(u32) -> String,
+) -> Vec<String> {
+    let ended = |leaver: &String, since: Timestamp| {
+        let of_it = shrinks
+            .iter()
+            .filter(|pair| pod(pair[1].replicas) == *leaver && pair[1].at >= since);
+        of_it.map(|pair| pair[1].at).min()
+    };
+    let overlap = |(index, (at, leaver, _)): (usize, &(Timestamp, String, String))| {
+        let end = ended(leaver, *at);
+        let other = removals[index + 1..]
+            .iter()
+            .find(|(later, other, _)| other != leaver && end.is_none_or(|end| *later < end));
+        other.map(|(_, other, _)| format!("{other} was told to leave while {leaver} was leaving"))
+    };
+    removals.iter().enumerate().filter_map(overlap).collect()
+}
+
+#[cfg(test)]
+mod tests;
