@@ -112,7 +112,7 @@ impl CallError {
     }
 }
 
-/// Longest part of an answer that is shown.
+/// Longest part of an answer, or of another's text, that is shown.
 const MAX_SHOWN: usize = 256;
 
 /// What the API server said: why an admission policy or a quota refuses a write is what the person on call needs.
@@ -125,8 +125,12 @@ pub(crate) fn answer(error: &kube::Error) -> String {
 
 /// The same of an error within an answer.
 pub(crate) fn said(status: &Status) -> String {
-    let said: String = status.message.chars().take(MAX_SHOWN).collect();
-    format!("HTTP {}: {said}", status.code)
+    format!("HTTP {}: {}", status.code, shown(&status.message))
+}
+
+/// So much of a text of others as is shown.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().take(MAX_SHOWN).collect()
 }
 
 /// Until when this replica may write. Shared between the lease keeper, which extends it, and everybody who writes.

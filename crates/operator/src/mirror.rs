@@ -74,7 +74,7 @@ impl<V: Clone> Mirror<V> {
     }
 
     /// Where the watch stands. One that was refused after its first list goes on without a word once it may.
-    fn listing(&self) -> Listing {
+    pub(crate) fn listing(&self) -> Listing {
         let (first, trouble) = (*self.first.borrow(), self.trouble());
         match (first, trouble) {
             (First::Pending, trouble) => Listing::Pending(trouble),

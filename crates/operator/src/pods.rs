@@ -1,11 +1,12 @@
 //! The pods of targets, for metrics of every pod (R10): watched once per namespace, while some target there has such a
-//! metric and no longer.
+//! metric and no longer. Kept are only those that the selector of such a target finds.
 //!
 //! A selector finds pods, ownership decides: those of two workloads may carry the same labels, and a pod that was orphaned
 //! keeps its own. A pod is the target's if the target controls it, itself or through `ReplicaSet`s, `StatefulSet`s and
 //! Deployments in between; other kinds in between are not looked through.
 
 mod kept;
+mod namespace;
 mod selector;
 mod watch;
 
@@ -17,19 +18,19 @@ use std::time::Duration;
 use autoscaler_core::Replicas;
 use autoscaler_core::per_pod::Pod;
 use kube::Client;
-use kube::core::Selector;
 use tokio_util::sync::CancellationToken;
 
 use self::kept::{Controller, Kept};
+use self::namespace::{Follower, Namespace};
 use self::selector::SelectorError;
-use self::watch::PodWatch;
 use crate::clock::{BootTime, Clock};
-use crate::gate::{CallError, Gate};
+use crate::gate::{CallError, Gate, shown};
 use crate::mirror::Trouble;
+use crate::resources::dynamic;
 use crate::target::MissingRight;
 
-/// How long it is believed that a controller is not the target's: it may be adopted.
-const STRANGER_FOR: Duration = Duration::from_mins(1);
+/// How long it is believed at least whose a controller is: it may be adopted or released.
+const BELIEVED: Duration = Duration::from_mins(1);
 /// The longest chain of controllers between a pod and its target.
 const LONGEST_CHAIN: usize = 4;
 
@@ -42,7 +43,7 @@ pub(crate) enum PodsError {
     /// What the target tells as its selector is none; the API server checks only those of kinds of its own.
     #[error("{selector:?}, the selector in the scale of the target, cannot be read: {error}")]
     BadSelector {
-        /// As the target tells it.
+        /// As the target tells it, or how that begins.
         selector: String,
         /// What is wrong with it.
         error: SelectorError,
@@ -85,7 +86,7 @@ pub(crate) struct Pods {
     gate: Gate,
     clock: Clock,
     end: CancellationToken,
-    watches: Mutex<HashMap<String, Weak<PodWatch>>>,
+    namespaces: Mutex<HashMap<String, Weak<Namespace>>>,
 }
 
 impl fmt::Debug for Pods {
@@ -102,28 +103,26 @@ impl Pods {
             gate,
             clock,
             end,
-            watches: Mutex::default(),
+            namespaces: Mutex::default(),
         }
     }
 
     /// Begins to look after the pods of a target, in a watch that it shares with the other targets of its namespace.
     pub(crate) fn of_target(&self, namespace: &str, uid: &str, selector: &str) -> Result<TargetPods, PodsError> {
         let parsed = selector::parse(selector).map_err(|error| PodsError::BadSelector {
-            selector: selector.to_owned(),
+            selector: shown(selector),
             error,
         })?;
         Ok(TargetPods {
-            watch: self.watch(namespace),
+            follower: self.namespace(namespace).follow(selector, parsed),
             target: uid.to_owned(),
-            text: selector.to_owned(),
-            selector: parsed,
             owners: HashMap::new(),
         })
     }
 
     /// The pods that a target owns, of so many that it should have.
     pub(crate) async fn owned(&self, target: &mut TargetPods, replicas: Replicas) -> Result<Vec<Pod>, PodsError> {
-        let found = target.watch.find(&target.selector).await?;
+        let found = target.follower.find().await?;
         let controllers: HashMap<&str, &Controller> = found
             .iter()
             .filter_map(|kept| kept.controller.as_ref())
@@ -133,11 +132,20 @@ impl Pods {
             .owners
             .retain(|known, _| controllers.contains_key(known.as_str()));
         let own = found.iter().filter(|kept| target.owns(kept)).count();
-        // One that has all its pods waits for nobody that it may adopt.
         let misses = u32::try_from(own).is_ok_and(|own| own < replicas.get());
-        for controller in controllers.into_values() {
-            if !target.knows(controller, misses, self.clock.boot()) {
-                let ownership = self.ownership(target, controller).await?;
+        let (known, new): (Vec<_>, Vec<_>) = controllers
+            .into_values()
+            .partition(|controller| target.owners.contains_key(&controller.uid));
+        let doubt = Doubt {
+            of_own: !new.is_empty(),
+            of_strange: misses,
+        };
+        let now = self.clock.boot();
+        // The new ones last: until they are known, they are reason to ask about the others.
+        for controller in known.into_iter().chain(new) {
+            if !target.knows(controller, doubt, now) {
+                let is_own = self.is_own(target, controller).await?;
+                let ownership = Ownership { is_own, asked: now };
                 target.owners.insert(controller.uid.clone(), ownership);
             }
         }
@@ -153,50 +161,72 @@ impl Pods {
         }
     }
 
-    /// The watch of a namespace: that of the targets which have one already, or a new one.
-    fn watch(&self, namespace: &str) -> Arc<PodWatch> {
-        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(watch) = watches.get(namespace).and_then(Weak::upgrade) {
-            return watch;
+    /// A namespace: that of the targets which are there already, or a new one.
+    fn namespace(&self, name: &str) -> Arc<Namespace> {
+        let mut namespaces = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(namespace) = namespaces.get(name).and_then(Weak::upgrade) {
+            return namespace;
         }
-        watches.retain(|_, watch| watch.strong_count() > 0);
-        let watch = Arc::new(PodWatch::begin(&self.client, namespace, self.end.child_token()));
-        watches.insert(namespace.to_owned(), Arc::downgrade(&watch));
-        watch
+        namespaces.retain(|_, namespace| namespace.strong_count() > 0);
+        let namespace = Arc::new(Namespace::new(name, self.client.clone(), self.end.clone()));
+        namespaces.insert(name.to_owned(), Arc::downgrade(&namespace));
+        namespace
     }
 
     /// Whether the chain of controllers ends at the target.
-    async fn ownership(&self, target: &TargetPods, controller: &Controller) -> Result<Ownership, PodsError> {
-        let asked = self.clock.boot();
+    async fn is_own(&self, target: &TargetPods, controller: &Controller) -> Result<bool, PodsError> {
         let mut controller = controller.clone();
         for _ in 0..LONGEST_CHAIN {
             if controller.uid == target.target {
-                return Ok(Ownership::Own);
+                return Ok(true);
             }
-            match target.watch.above(&controller, (&self.client, &self.gate)).await? {
+            match self.above(target.follower.namespace(), &controller).await? {
                 Some(above) => controller = above,
                 None => break,
             }
         }
-        Ok(Ownership::Strange { asked })
+        Ok(false)
+    }
+
+    /// Who controls a controller of pods.
+    async fn above(&self, namespace: &str, controller: &Controller) -> Result<Option<Controller>, PodsError> {
+        let Some(resource) = controller.resource() else {
+            return Ok(None);
+        };
+        let api = dynamic(&self.client, &resource, Some(namespace));
+        let asked = api.get_metadata_opt(&controller.name);
+        let found = self.gate.read("read the owner of a pod", asked).await?;
+        // One of the same name may have taken its place.
+        let metadata = found
+            .map(|found| found.metadata)
+            .filter(|metadata| metadata.uid.as_deref() == Some(controller.uid.as_str()));
+        Ok(metadata.and_then(|metadata| Controller::of(&metadata)))
     }
 }
 
 /// Whether a controller of pods is the target's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ownership {
-    Own,
-    Strange { asked: BootTime },
+#[derive(Debug, Clone, Copy)]
+struct Ownership {
+    is_own: bool,
+    asked: BootTime,
 }
 
-/// The pods of one target. The watch behind them ends with the last of its namespace.
+/// Reasons to ask again whose the controllers of pods are.
+#[derive(Debug, Clone, Copy)]
+struct Doubt {
+    /// There is a new one, which may be in the place of one that the target has released.
+    of_own: bool,
+    /// The target has fewer pods than it should: it may have adopted some.
+    of_strange: bool,
+}
+
+/// The pods of one target. The watch behind them ends with the last that follows it.
 #[derive(Debug)]
 pub(crate) struct TargetPods {
-    watch: Arc<PodWatch>,
+    /// What its selector finds.
+    follower: Follower,
     /// The UID of the target.
     target: String,
-    text: String,
-    selector: Selector,
     /// Whose the controllers of pods are, by UID.
     owners: HashMap<String, Ownership>,
 }
@@ -205,22 +235,22 @@ impl TargetPods {
     /// Whether they are those of the target with this UID and this selector. Another target of the same name may have
     /// adopted what the old one left behind.
     pub(crate) fn are_of(&self, uid: &str, selector: &str) -> bool {
-        self.target == uid && self.text == selector
+        self.target == uid && self.follower.selector() == selector
     }
 
     fn owns(&self, kept: &Kept) -> bool {
         let controller = kept.controller.as_ref();
-        controller.is_some_and(|controller| self.owners.get(&controller.uid) == Some(&Ownership::Own))
+        let ownership = controller.and_then(|controller| self.owners.get(&controller.uid));
+        ownership.is_some_and(|ownership| ownership.is_own)
     }
 
-    /// Whether it need not be asked whose a controller is: it is the target's, or it was a stranger's lately, or it was one
-    /// and nothing `misses` it.
-    fn knows(&self, controller: &Controller, misses: bool, now: BootTime) -> bool {
-        match self.owners.get(&controller.uid) {
-            Some(Ownership::Own) => true,
-            Some(Ownership::Strange { asked }) => !misses || now < asked.plus(STRANGER_FOR),
-            None => false,
-        }
+    /// Whether it need not be asked whose a controller is: that was asked lately, or nothing has come up since.
+    fn knows(&self, controller: &Controller, doubt: Doubt, now: BootTime) -> bool {
+        let Some(Ownership { is_own, asked }) = self.owners.get(&controller.uid) else {
+            return false;
+        };
+        let is_in_doubt = if *is_own { doubt.of_own } else { doubt.of_strange };
+        !is_in_doubt || now < asked.plus(BELIEVED)
     }
 }
 

@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes};
 use http::{Request, Response};
 use kube::Client;
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tower::{BoxError, service_fn};
 
 use crate::clock::Clock;
@@ -16,7 +17,7 @@ use crate::gate::{Fence, Gate};
 /// What becomes of a watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Watch {
-    /// It stays open, and nothing happens.
+    /// It stays open, and nothing happens but what the test tells.
     Silent,
     /// It is refused with this status.
     Refused(u16),
@@ -34,6 +35,8 @@ struct State {
     answers: BTreeMap<String, Result<Value, u16>>,
     /// What becomes of watches, by path: silence if nothing is said.
     watches: BTreeMap<String, Watch>,
+    /// Who listens to watches that are open, with the path.
+    listeners: Vec<(String, UnboundedSender<Bytes>)>,
     /// Verb and path of each request.
     asked: Vec<String>,
     /// As many as there are open watches, and one.
@@ -69,6 +72,18 @@ impl ScriptedServer {
     /// Says what becomes of watches that begin from now on.
     pub(crate) fn let_watch(&self, path: &str, watch: Watch) {
         self.edit(|state| state.watches.insert(path.to_owned(), watch));
+    }
+
+    /// Tells the open watches of an object: `ADDED`, `MODIFIED` or `DELETED`.
+    pub(crate) fn tell(&self, path: &str, event: &str, object: &Value) {
+        let line = Bytes::from(format!("{}\n", json!({"type": event, "object": object})));
+        self.edit(|state| {
+            let listeners = state.listeners.iter().filter(|(listened, _)| listened == path);
+            for (_, listener) in listeners {
+                // One that has ended hears nothing.
+                let _ = listener.send(line.clone());
+            }
+        });
     }
 
     /// How often this has been asked: `get` or `watch`, and a path.
@@ -116,11 +131,24 @@ impl ScriptedServer {
             }
             match state.watches.get(&path).copied().unwrap_or(Watch::Silent) {
                 Watch::Refused(status) => refusal(status),
-                Watch::Silent => silence(state.open.clone(), std::future::pending()),
+                Watch::Silent => {
+                    let (listener, told) = tokio::sync::mpsc::unbounded_channel();
+                    state.listeners.push((path, listener));
+                    listening(state.open.clone(), told)
+                }
                 Watch::Cut(after) => silence(state.open.clone(), tokio::time::sleep(after)),
             }
         })
     }
+}
+
+/// An answer that says what the test tells.
+fn listening(open: Arc<()>, told: UnboundedReceiver<Bytes>) -> Response<Body> {
+    let lines = futures::stream::unfold((told, open), |(mut told, open)| async move {
+        let line = told.recv().await?;
+        Some((Ok::<_, BoxError>(line), (told, open)))
+    });
+    Response::new(Body::from_stream(lines))
 }
 
 /// An answer that says nothing until it breaks.

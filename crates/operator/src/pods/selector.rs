@@ -3,6 +3,8 @@
 
 use kube::core::{Expression, Selector};
 
+use crate::gate::shown;
+
 /// Why a text is no selector.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SelectorError {
@@ -56,7 +58,7 @@ fn requirement(text: &str) -> Result<Expression, SelectorError> {
         return match words.as_slice() {
             [name, "in"] => Ok(Expression::In(key(name)?, values)),
             [name, "notin"] => Ok(Expression::NotIn(key(name)?, values)),
-            _ => Err(SelectorError::Requirement(text.to_owned())),
+            _ => Err(SelectorError::Requirement(shown(text))),
         };
     }
     if let Some((before, after)) = text.split_once("!=") {
@@ -75,7 +77,7 @@ fn key(text: &str) -> Result<String, SelectorError> {
     let text = text.trim();
     let fits = |character: char| character.is_ascii_alphanumeric() || "-_./".contains(character);
     if text.is_empty() || !text.chars().all(fits) {
-        return Err(SelectorError::Key(text.to_owned()));
+        return Err(SelectorError::Key(shown(text)));
     }
     Ok(text.to_owned())
 }
@@ -84,7 +86,7 @@ fn value(text: &str) -> Result<String, SelectorError> {
     let text = text.trim();
     let fits = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     if !text.chars().all(fits) {
-        return Err(SelectorError::Value(text.to_owned()));
+        return Err(SelectorError::Value(shown(text)));
     }
     Ok(text.to_owned())
 }

@@ -183,6 +183,27 @@ async fn r24_whose_a_strangers_pods_are_is_asked_again_only_while_the_target_lac
 }
 
 #[tokio::test(start_paused = true)]
+async fn r10_what_a_target_releases_is_not_its_own_once_something_else_takes_its_place() {
+    let server = ScriptedServer::default();
+    server.serve_list(PODS, &[pod("old-x", "web", Some(("ReplicaSet", "old")))]);
+    serve(&server, ("ReplicaSet", "old"), Some(("Deployment", "target")));
+    let pods = pods(&server);
+    let mut target = pods.of_target("default", "target", "app=web").unwrap();
+    let asked = || server.asked(&format!("get {}", path("ReplicaSet", "old")));
+    for _ in 0..4 {
+        assert_eq!(owned(&pods, &mut target, 1).await.unwrap(), names(&["old-x"]));
+        assert_eq!(asked(), 1);
+        pass(61).await;
+    }
+    serve(&server, ("ReplicaSet", "old"), None);
+    serve(&server, ("ReplicaSet", "new"), Some(("Deployment", "target")));
+    server.tell(PODS, "ADDED", &pod("new-x", "web", Some(("ReplicaSet", "new"))));
+    pass(1).await;
+    assert_eq!(owned(&pods, &mut target, 1).await.unwrap(), names(&["new-x"]));
+    assert_eq!(asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn pods_that_are_found_but_not_owned_are_told_with_an_example() {
     let server = ScriptedServer::default();
     server.serve_list(
@@ -242,4 +263,18 @@ async fn a_selector_that_cannot_be_read_is_told_with_its_cause() {
         error.to_string(),
         r#""app in (web", the selector in the scale of the target, cannot be read: its parentheses do not match"#
     );
+}
+
+#[tokio::test]
+async fn a_selector_of_any_length_is_told_briefly() {
+    let pods = pods(&ScriptedServer::default());
+    let long = "x".repeat(40_000);
+    for selector in [
+        format!("app in ({long}"),
+        format!("app={long}!"),
+        format!("{long} {long}"),
+    ] {
+        let error = pods.of_target("default", "target", &selector).unwrap_err().to_string();
+        assert!(error.len() < 1_000, "{error}");
+    }
 }
