@@ -29,3 +29,20 @@ pub const MAX_API_VERSION: usize = 317;
 pub const MAX_KIND: usize = 63;
 /// Longest name of an object.
 pub const MAX_OBJECT_NAME: usize = 253;
+
+/// Longest template of a profile in characters: a name, a path, a body.
+pub const MAX_TEMPLATE: usize = 1024;
+/// Longest expression of a profile in characters.
+pub const MAX_EXPRESSION: usize = 512;
+/// Most parts of a query of a profile.
+pub const MAX_QUERY_PARTS: usize = 16;
+/// Most gates, and most steps, of a profile.
+pub const MAX_STEPS: usize = 8;
+/// Most sizes that a profile lists.
+pub const MAX_ALLOWED_SIZES: usize = 32;
+/// Longest name of a credential.
+pub const MAX_CREDENTIAL_NAME: usize = 63;
+/// Longest name of the header that carries it.
+pub const MAX_HEADER_NAME: usize = 64;
+/// So long the reply to an act is waited for at most: VerneMQ's own HTTP server waits no longer.
+pub const MAX_ACT_SECONDS: i32 = 60;

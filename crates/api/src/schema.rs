@@ -1,4 +1,4 @@
-//! The `CustomResourceDefinition` as it is installed: what the derive makes, with its rough edges taken off.
+//! The `CustomResourceDefinition`s as they are installed: what the derive makes, with its rough edges taken off.
 //!
 //! - An optional field is neither `nullable` nor has `null` among its values: then the API server prunes an explicit null
 //!   and applies the default, as it does for its own kinds.
@@ -10,12 +10,20 @@
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use crate::MetricAutoscaler;
+use crate::{MembershipProfile, MetricAutoscaler};
 
 /// The definition of [`MetricAutoscaler`], exactly what stands in `crds/`.
-#[expect(clippy::missing_panics_doc, reason = "it does not: a definition is plain data")]
 pub fn custom_resource_definition() -> Value {
-    let mut definition = serde_json::to_value(MetricAutoscaler::crd()).expect("a definition has only string keys");
+    definition::<MetricAutoscaler>()
+}
+
+/// The definition of [`MembershipProfile`], exactly what stands in `crds/`.
+pub fn profile_definition() -> Value {
+    definition::<MembershipProfile>()
+}
+
+fn definition<Kind: CustomResourceExt>() -> Value {
+    let mut definition = serde_json::to_value(Kind::crd()).expect("a definition has only string keys");
     smooth(&mut definition);
     definition
 }

@@ -256,7 +256,7 @@ fn time(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// A list of `metav1.Condition`, in the bounds that `k8s.io/apimachinery/pkg/apis/meta/v1/types.go` names.
-fn conditions(_: &mut SchemaGenerator) -> Schema {
+pub(crate) fn conditions(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "array",
         "maxItems": 16,

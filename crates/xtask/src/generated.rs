@@ -18,15 +18,24 @@ pub(crate) struct Generated {
 
 /// All of them.
 pub(crate) fn all() -> Result<Vec<Generated>> {
-    let definition = autoscaler_api::schema::custom_resource_definition();
+    let autoscaler = autoscaler_api::schema::custom_resource_definition();
+    let profile = autoscaler_api::schema::profile_definition();
     Ok(vec![
         Generated {
             path: "crds/metricautoscaler.dev_metricautoscalers.yaml",
-            text: definition::yaml(&definition)?,
+            text: definition::yaml(&autoscaler)?,
+        },
+        Generated {
+            path: "crds/metricautoscaler.dev_membershipprofiles.yaml",
+            text: definition::yaml(&profile)?,
         },
         Generated {
             path: "docs/reference/metricautoscaler.md",
-            text: fields::markdown(&definition)?,
+            text: fields::markdown(fields::AUTOSCALER, &autoscaler)?,
+        },
+        Generated {
+            path: "docs/reference/membershipprofile.md",
+            text: fields::markdown(fields::PROFILE, &profile)?,
         },
         Generated {
             path: "docs/reference/reasons.md",

@@ -1,11 +1,12 @@
-//! `docs/reference/metricautoscaler.md`: every field, read off the schema that is installed.
+//! `docs/reference/metricautoscaler.md` and `membershipprofile.md`: every field, read off the schema that is installed.
 
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
-const INTRODUCTION: &str = "\
+/// What stands above the fields of an autoscaler.
+pub(super) const AUTOSCALER: &str = "\
 <!-- Generated from crates/api by `make generate`. Do not edit. -->
 # MetricAutoscaler
 
@@ -17,9 +18,20 @@ fractions must be quoted (`\"0.5\"`). A field that is neither required nor has a
 description says what that means.
 ";
 
-pub(super) fn markdown(definition: &Value) -> Result<String> {
+/// What stands above the fields of a profile.
+pub(super) const PROFILE: &str = "\
+<!-- Generated from crates/api by `make generate`. Do not edit. -->
+# MembershipProfile
+
+`metricautoscaler.dev/v1alpha1`, of the cluster, short name `mpf`. The same text is in `kubectl explain mpf.spec
+--recursive`. What templates and expressions mean is in [profiles.md](profiles.md).
+
+Durations are whole seconds. Every list is in order.
+";
+
+pub(super) fn markdown(introduction: &str, definition: &Value) -> Result<String> {
     let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
-    let mut text = INTRODUCTION.to_owned();
+    let mut text = introduction.to_owned();
     for part in ["spec", "status"] {
         let object = &schema["properties"][part];
         section(&mut text, part, object, object)?;
