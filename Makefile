@@ -74,7 +74,7 @@ TARGET ?= quantity
 FUZZ_SECONDS ?= 60
 
 .PHONY: fuzz
-fuzz: toolchain ## Look for inputs that break a parser, guided by coverage (TARGET=quantity|query|duration|answer|history|object)
+fuzz: toolchain ## Look for inputs that break a parser, guided by coverage (TARGET=quantity|query|duration|answer|history|object|profile)
 	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing: cargo install --locked cargo-fuzz" >&2; exit 1; }
 	@# Without a sanitizer, which would need a nightly compiler: the parsers hold no unsafe code.
 	cargo-fuzz fuzz run --sanitizer none --fuzz-dir tests/fuzz/libfuzzer $(TARGET) tests/fuzz/libfuzzer/corpus/$(TARGET) tests/fuzz/corpus/$(TARGET) \

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod duration;
 pub mod history;
 pub mod object;
+pub mod profile;
 pub mod quantity;
 pub mod query;
 
@@ -22,7 +23,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target {
         name: "quantity",
         run: quantity::run,
@@ -46,5 +47,9 @@ pub const TARGETS: [Target; 6] = [
     Target {
         name: "object",
         run: object::run,
+    },
+    Target {
+        name: "profile",
+        run: profile::run,
     },
 ];
