@@ -3,6 +3,7 @@
 mod behavior;
 mod fields;
 mod kubectl;
+mod profiles;
 mod quantities;
 
 use autoscaler_api::{GROUP, KIND, VERSION};
@@ -82,8 +83,11 @@ async fn resource(object: &Value) -> (Api<DynamicObject>, DynamicObject) {
         .and_then(|name| name.split_once('/'))
         .unwrap();
     let kind = GroupVersionKind::gvk(group, version, object["kind"].as_str().unwrap());
-    let namespace = object["metadata"]["namespace"].as_str().unwrap();
     let client = shared::plane().await.client_as_admin();
-    let api = Api::namespaced_with(client, namespace, &ApiResource::from_gvk(&kind));
+    let resource = ApiResource::from_gvk(&kind);
+    let api = match object["metadata"]["namespace"].as_str() {
+        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+        None => Api::all_with(client, &resource),
+    };
     (api, serde_json::from_value(object.clone()).unwrap())
 }

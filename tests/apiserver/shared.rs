@@ -24,9 +24,10 @@ pub(crate) async fn plane() -> &'static ControlPlane {
         .await
 }
 
-/// Applies what an installation has once per cluster, as it is released: the definition, and the operator's roles.
+/// Applies what an installation has once per cluster, as it is released: the definitions, and the operator's roles.
 pub(crate) async fn install(plane: &ControlPlane) {
     plane.apply_file(&definition_file()).await.unwrap();
+    plane.apply_file(&profile_definition_file()).await.unwrap();
     plane.apply(&rbac_file("operator_role.yaml")).await.unwrap();
     let autoscalers: Api<MetricAutoscaler> = Api::all(plane.client_as_admin());
     let one = ListParams::default().limit(1);
@@ -39,6 +40,11 @@ pub(crate) async fn install(plane: &ControlPlane) {
 /// The definition as it is released.
 pub(crate) fn definition_file() -> PathBuf {
     repository().join("crds/metricautoscaler.dev_metricautoscalers.yaml")
+}
+
+/// That of profiles.
+pub(crate) fn profile_definition_file() -> PathBuf {
+    repository().join("crds/metricautoscaler.dev_membershipprofiles.yaml")
 }
 
 /// One file of `config/rbac`.

@@ -247,13 +247,27 @@ async fn the_namespaced_target_has_nothing_outside_of_its_namespace() {
 async fn no_custom_resource_comes_with_its_definition() {
     for target in ["crd", "default", "strict"] {
         let rendered = Rendered::of(target).await;
-        let defined: Vec<&Value> = rendered
+        let mut defined: Vec<&str> = rendered
             .of_kind("CustomResourceDefinition")
-            .map(|definition| &definition["spec"]["names"]["kind"])
+            .filter_map(|definition| definition["spec"]["names"]["kind"].as_str())
             .collect();
-        assert_eq!(defined, ["MetricAutoscaler"], "{target}");
-        assert_eq!(rendered.of_kind("MetricAutoscaler").count(), 0, "{target}");
+        defined.sort_unstable();
+        assert_eq!(defined, ["MembershipProfile", "MetricAutoscaler"], "{target}");
+        for kind in defined {
+            assert_eq!(rendered.of_kind(kind).count(), 0, "{target}");
+        }
     }
+}
+
+#[tokio::test]
+async fn the_shipped_profiles_are_a_target_of_their_own() {
+    let rendered = Rendered::of("profiles").await;
+    let mut names: Vec<&str> = rendered
+        .of_kind("MembershipProfile")
+        .filter_map(|profile| profile["metadata"]["name"].as_str())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["etcd", "rabbitmq", "vernemq"]);
 }
 
 #[tokio::test]
