@@ -282,3 +282,29 @@ proptest! {
         }
     }
 }
+
+fn minutes(times: &[i64]) -> BTreeSet<SignedDuration> {
+    times.iter().copied().map(SignedDuration::from_mins).collect()
+}
+
+#[test]
+fn r2_targets_that_are_down_are_asked_what_they_had_at_times_that_reach_back_for_hours() {
+    assert_eq!(had_series(MINUTE), minutes(&[1, 15, 60, 360]));
+    // Never at less than a look-back ago: the series is seen there for as long after its end.
+    assert_eq!(had_series(SignedDuration::from_mins(30)), minutes(&[30, 60, 360]));
+    assert_eq!(had_series(SignedDuration::from_hours(24)), minutes(&[1_440]));
+}
+
+#[test]
+fn r4_before_an_absence_is_believed_they_are_asked_more_closely() {
+    assert_eq!(
+        had_series_before_the_absence(MINUTE),
+        minutes(&[1, 2, 5, 10, 20, 40, 80, 160, 360])
+    );
+}
+
+#[test]
+fn r2_the_fill_of_a_range_is_looked_at_up_to_a_length() {
+    assert!(is_fill_looked_at(LONGEST_FILL));
+    assert!(!is_fill_looked_at(LONGEST_FILL + SignedDuration::from_secs(1)));
+}
