@@ -5,5 +5,6 @@ mod interruptions;
 mod limits;
 mod memory;
 mod metrics;
+mod pace;
 mod pods;
 mod windows;
