@@ -111,7 +111,11 @@ async fn there_is_always_somebody_to_take_over() {
         );
         let spread = pod(&rendered)["topologySpreadConstraints"].as_array().unwrap();
         let over: Vec<_> = spread.iter().map(|constraint| &constraint["topologyKey"]).collect();
-        assert_eq!(over, ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]);
+        assert_eq!(over, ["kubernetes.io/hostname"]);
+        let apart = &pod(&rendered)["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"];
+        let term = &apart[0]["podAffinityTerm"];
+        assert_eq!(term["topologyKey"], "topology.kubernetes.io/zone");
+        assert_eq!(term["labelSelector"]["matchLabels"], *labels);
         assert!(
             spread
                 .iter()
