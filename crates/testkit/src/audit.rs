@@ -32,6 +32,12 @@ pub struct Request {
     pub user_agent: String,
     /// The path with its query.
     pub uri: String,
+    /// Names the token that a service account came with; empty for others.
+    pub credential: String,
+    /// Whether a right was missing. Admission refuses with 403 too, such as whatever is new in a namespace that ends.
+    pub is_forbidden: bool,
+    /// The count that a write of a `scale` asked for.
+    pub replicas: Option<u32>,
 }
 
 /// A place in the log: what comes later is counted, what came before is not.
@@ -48,6 +54,11 @@ impl AuditLog {
     /// See [`crate::plane::ControlPlane::audit_log_path`].
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
+    }
+
+    /// The beginning of the log.
+    pub const fn start() -> Mark {
+        Mark(0)
     }
 
     /// The end of the log now.
@@ -104,7 +115,21 @@ fn request(event: &Value) -> Request {
         code: code.unwrap_or_default(),
         user_agent: text(event, "/userAgent"),
         uri: text(event, "/requestURI"),
+        credential: text(event, "/user/extra/authentication.kubernetes.io~1credential-id/0"),
+        is_forbidden: text(event, "/annotations/authorization.k8s.io~1decision") == "forbid",
+        replicas: replicas(&event["requestObject"]),
     }
+}
+
+/// Of a scale, or of a patch of either kind.
+fn replicas(body: &Value) -> Option<u32> {
+    let operations = body.as_array().into_iter().flatten();
+    let mut written = operations.filter(|operation| operation["op"] != "test" && operation["path"] == "/spec/replicas");
+    let count = match written.next() {
+        Some(operation) => &operation["value"],
+        None => body.pointer("/spec/replicas")?,
+    };
+    u32::try_from(count.as_u64()?).ok()
 }
 
 fn text(event: &Value, pointer: &str) -> String {
@@ -124,9 +149,15 @@ mod tests {
     fn line(verb: &str, stage: &str) -> String {
         let event = json!({
             "stage": stage, "verb": verb, "requestURI": "/apis/apps/v1/namespaces/a/deployments/web/scale?x=1",
-            "user": {"username": "system:serviceaccount:ops:operator"}, "userAgent": "operator/1",
+            "user": {
+                "username": "system:serviceaccount:ops:operator",
+                "extra": {"authentication.kubernetes.io/credential-id": ["JTI=1"]},
+            },
+            "userAgent": "operator/1", "requestObject": [
+                {"op": "test", "path": "/spec/replicas", "value": 2}, {"op": "replace", "path": "/spec/replicas", "value": 3},
+            ],
             "objectRef": {"apiGroup": "apps", "resource": "deployments", "subresource": "scale", "namespace": "a", "name": "web"},
-            "responseStatus": {"code": 409},
+            "responseStatus": {"code": 409}, "annotations": {"authorization.k8s.io/decision": "forbid"},
         });
         format!("{event}\n")
     }
@@ -154,8 +185,20 @@ mod tests {
             code: 409,
             user_agent: "operator/1".into(),
             uri: "/apis/apps/v1/namespaces/a/deployments/web/scale?x=1".into(),
+            credential: "JTI=1".into(),
+            is_forbidden: true,
+            replicas: Some(3),
         };
         assert_eq!(requests, [expected]);
+    }
+
+    #[test]
+    fn the_count_is_read_from_a_scale_and_from_patches_of_both_kinds() {
+        let whole = json!({"kind": "Scale", "spec": {"replicas": 4}});
+        let merge = json!({"metadata": {"resourceVersion": "1"}, "spec": {"replicas": 4}});
+        let operations = json!([{"op": "test", "path": "/metadata/uid", "value": "a"}, {"op": "add", "path": "/spec/replicas", "value": 4}]);
+        assert_eq!([whole, merge, operations].map(|body| replicas(&body)), [Some(4); 3]);
+        assert_eq!(replicas(&Value::Null), None);
     }
 
     #[test]

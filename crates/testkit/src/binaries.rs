@@ -13,7 +13,7 @@ use std::process::ExitStatus;
 
 use search::Version;
 
-/// A program of the local control plane.
+/// A program of the local control plane, or of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Program {
     /// The store behind the API server.
@@ -32,11 +32,17 @@ pub enum Program {
     Prometheus,
     /// Prometheus' tool: checks rules and writes blocks of past samples.
     Promtool,
+    /// Runs pods on a real node.
+    Kubelet,
+    /// Makes the addresses of Services lead to pods.
+    KubeProxy,
+    /// The names of Services.
+    Coredns,
 }
 
 impl Program {
-    /// All of them, in the order in which a first build is quickest to give something usable.
-    pub const ALL: [Self; 8] = [
+    /// Those of the local control plane, in the order in which a first build is quickest to give something usable.
+    pub const PLANE: [Self; 8] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
@@ -46,6 +52,9 @@ impl Program {
         Self::Prometheus,
         Self::Promtool,
     ];
+
+    /// Those that a real node needs besides.
+    pub const NODE: [Self; 3] = [Self::Kubelet, Self::KubeProxy, Self::Coredns];
 
     /// The name of its binary.
     pub const fn name(self) -> &'static str {
@@ -58,6 +67,9 @@ impl Program {
             Self::Kwok => "kwok",
             Self::Prometheus => "prometheus",
             Self::Promtool => "promtool",
+            Self::Kubelet => "kubelet",
+            Self::KubeProxy => "kube-proxy",
+            Self::Coredns => "coredns",
         }
     }
 
@@ -67,13 +79,17 @@ impl Program {
             // kube-apiserver 1.36 asks etcd for progress of its watches, which 3.4 does not know.
             Self::Etcd => Version { major: 3, minor: 5 },
             // CEL rules as in our schema, and what README promises.
-            Self::KubeApiserver | Self::KubeControllerManager | Self::KubeScheduler | Self::Kubectl => {
-                Version { major: 1, minor: 30 }
-            }
+            Self::KubeApiserver
+            | Self::KubeControllerManager
+            | Self::KubeScheduler
+            | Self::Kubectl
+            | Self::Kubelet
+            | Self::KubeProxy => Version { major: 1, minor: 30 },
             // Stages with `steps`.
             Self::Kwok => Version { major: 0, minor: 7 },
             // PromQL of 3.x: left-open ranges, `infos` beside `warnings`.
             Self::Prometheus | Self::Promtool => Version { major: 3, minor: 0 },
+            Self::Coredns => Version { major: 1, minor: 11 },
         }
     }
 }

@@ -16,6 +16,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 /// By this name the API server knows whoever serves aggregated metrics ([`crate::metrics_api`]).
 pub(crate) const METRICS_SERVICE: &str = "metrics.default.svc";
 
+/// Where a real node reaches the API server: see [`crate::node`].
+pub(crate) const NODE_ADDRESS: &str = "10.250.0.1";
+
 /// Why the files could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -60,6 +63,25 @@ impl Certificates {
         fs::write(made.signing_key_file(), signing_key.serialize_pem())?;
         fs::write(made.signing_public_key_file(), signing_key.public_key_pem())?;
         Ok(made)
+    }
+
+    /// A new key for service account tokens. What the old one signed is good until
+    /// [`Certificates::distrust_old_signing_keys`]. Servers read both at their next start.
+    pub(crate) fn renew_signing_key(&self) -> Result<(), CertificateError> {
+        let key = KeyPair::generate()?;
+        let trusted = fs::read_to_string(self.signing_public_key_file())?;
+        fs::write(self.signing_key_file(), key.serialize_pem())?;
+        fs::write(self.signing_public_key_file(), key.public_key_pem() + &trusted)?;
+        Ok(())
+    }
+
+    /// Only the newest key is trusted.
+    pub(crate) fn distrust_old_signing_keys(&self) -> Result<(), CertificateError> {
+        const END: &str = "-----END PUBLIC KEY-----";
+        let trusted = fs::read_to_string(self.signing_public_key_file())?;
+        let newest = trusted.split_inclusive(END).next().unwrap_or_default();
+        fs::write(self.signing_public_key_file(), format!("{newest}\n"))?;
+        Ok(())
     }
 
     /// The authority's certificate, which clients trust.
@@ -129,6 +151,7 @@ fn serving_parameters() -> Result<CertificateParams, rcgen::Error> {
         "localhost",
         "kubernetes.default.svc",
         "10.96.0.1",
+        NODE_ADDRESS,
         METRICS_SERVICE,
     ];
     let mut parameters = CertificateParams::new(names.map(str::to_owned).to_vec())?;

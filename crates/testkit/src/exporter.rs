@@ -18,14 +18,16 @@ mod shape;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use futures::future::BoxFuture;
 use hyper::StatusCode;
 
-use crate::http_server::{Reply, respond, serve};
+use crate::http_server::{Reply, respond, serve_on};
 use crate::listener::Listener;
+use crate::ports::free_address;
 
 pub use shape::Shape;
 
@@ -78,12 +80,24 @@ impl Default for Exporter {
 impl Exporter {
     /// Starts an exporter without series.
     pub fn start() -> Self {
+        Self::start_at(Ipv4Addr::LOCALHOST)
+    }
+
+    /// The same on another address of the machine, for a Prometheus in a pod.
+    pub fn start_at(address: Ipv4Addr) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let scraped = Arc::clone(&state);
-        let listener = serve(move |_| {
-            let reply = scrape(&mut lock(&scraped));
-            Box::pin(async move { reply })
-        });
+        let listen = |_| {
+            let scraped = Arc::clone(&scraped);
+            let handler = move |_| -> BoxFuture<'static, Reply> {
+                let reply = scrape(&mut lock(&scraped));
+                Box::pin(async move { reply })
+            };
+            serve_on((address, free_address().port()).into(), handler).ok()
+        };
+        let listener = (0..16)
+            .find_map(listen)
+            .expect("one of sixteen free ports can be listened on");
         Self { listener, state }
     }
 

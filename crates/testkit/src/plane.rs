@@ -77,10 +77,22 @@ impl PlaneError {
     }
 }
 
+/// Who sees to the pods of a plane.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Pods {
+    /// Nobody: they stay Pending.
+    #[default]
+    Pending,
+    /// kube-scheduler, and kwok on a node that does not exist.
+    Fake,
+    /// kube-scheduler, and the kubelets that the caller starts.
+    Real,
+}
+
 /// What a plane is made of.
 #[derive(Debug, Clone, Default)]
 pub struct PlaneOptions {
-    ready_pods: bool,
+    pods: Pods,
     api_server: Vec<String>,
     controller_manager: Vec<String>,
 }
@@ -89,7 +101,21 @@ impl PlaneOptions {
     /// With kube-scheduler, kwok and a fake node: pods become Ready, claims are bound. Else pods stay Pending.
     #[must_use]
     pub fn with_ready_pods(mut self) -> Self {
-        self.ready_pods = true;
+        self.pods = Pods::Fake;
+        self
+    }
+
+    /// With kube-scheduler, and an API server that pods reach at this address of the machine.
+    #[must_use]
+    pub(crate) fn with_real_nodes(mut self, address: &str) -> Self {
+        self.pods = Pods::Real;
+        self.api_server.extend([
+            "--bind-address=0.0.0.0".to_owned(),
+            format!("--advertise-address={address}"),
+            // The default: the Service `kubernetes` leads to that address.
+            "--endpoint-reconciler-type=lease".to_owned(),
+            "--kubelet-preferred-address-types=InternalIP".to_owned(),
+        ]);
         self
     }
 
@@ -163,10 +189,13 @@ impl ControlPlane {
         api_server.wait_ready().await?;
         let (spec, probe) = commands.controller_manager(controller_manager, free_address());
         let controller_manager = Component::spawn(spec.args(&options.controller_manager), probe)?;
-        let (scheduler, kwok) = if options.ready_pods {
-            spawn_node(&commands).await?
-        } else {
-            (None, None)
+        let scheduler = match options.pods {
+            Pods::Pending => None,
+            Pods::Fake | Pods::Real => Some(spawn_scheduler(&commands).await?),
+        };
+        let kwok = match options.pods {
+            Pods::Fake => Some(spawn_kwok(&commands).await?),
+            Pods::Pending | Pods::Real => None,
         };
 
         let namespaces = AtomicU32::new(0);
@@ -237,6 +266,11 @@ impl ControlPlane {
         self.access.kubeconfig_path(User::Admin)
     }
 
+    /// The kubeconfig of kubelets and kube-proxy.
+    pub(crate) fn kubelet_kubeconfig_path(&self) -> PathBuf {
+        self.access.kubeconfig_path(User::Kubelet)
+    }
+
     /// Writes a kubeconfig for whoever has this token.
     pub fn write_kubeconfig(&self, path: &Path, token: &str) -> io::Result<()> {
         self.access.write_kubeconfig(path, token, self.access.server())
@@ -300,6 +334,18 @@ impl ControlPlane {
         self.access.certificates()
     }
 
+    /// From now on service account tokens are signed with another key; those of before stay good.
+    pub async fn renew_token_key(&self) -> Result<(), PlaneError> {
+        self.certificates().renew_signing_key()?;
+        Ok(self.api_server.restart().await?)
+    }
+
+    /// Tokens that were signed before [`ControlPlane::renew_token_key`] are refused from now on.
+    pub async fn distrust_old_tokens(&self) -> Result<(), PlaneError> {
+        self.certificates().distrust_old_signing_keys()?;
+        Ok(self.api_server.restart().await?)
+    }
+
     /// Where the API server notes every request: see [`crate::audit`].
     pub fn audit_log_path(&self) -> PathBuf {
         commands::audit_log(self.scratch.path())
@@ -311,11 +357,15 @@ impl ControlPlane {
     }
 }
 
-/// What makes pods Ready.
-async fn spawn_node(commands: &Commands<'_>) -> Result<(Option<Component>, Option<Component>), PlaneError> {
-    let [scheduler, kwok] = locate_all([Program::KubeScheduler, Program::Kwok]).await?;
+async fn spawn_scheduler(commands: &Commands<'_>) -> Result<Component, PlaneError> {
+    let [scheduler] = locate_all([Program::KubeScheduler]).await?;
     let (spec, probe) = commands.scheduler(scheduler, free_address());
-    let scheduler = Component::spawn(spec, probe)?;
+    Ok(Component::spawn(spec, probe)?)
+}
+
+/// What makes pods Ready on a node that does not exist.
+async fn spawn_kwok(commands: &Commands<'_>) -> Result<Component, PlaneError> {
+    let [kwok] = locate_all([Program::Kwok]).await?;
     let (spec, probe) = commands.kwok(kwok, free_address())?;
-    Ok((Some(scheduler), Some(Component::spawn(spec, probe)?)))
+    Ok(Component::spawn(spec, probe)?)
 }

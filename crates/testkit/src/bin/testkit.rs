@@ -3,10 +3,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use autoscaler_testkit::binaries::{Program, locate};
 use autoscaler_testkit::etcd_member::{EtcdMemberOptions, become_member};
+use autoscaler_testkit::isolation;
 use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
 use autoscaler_testkit::prometheus::{Prometheus, PrometheusOptions};
 use autoscaler_testkit::vernemq::contract;
@@ -18,7 +20,17 @@ use tokio::sync::oneshot;
 #[command(name = "testkit")]
 enum Command {
     /// Find or build every program and print where it is.
-    Binaries,
+    Binaries {
+        /// Those of a real node too.
+        #[arg(long)]
+        node: bool,
+    },
+    /// Run a command so that nothing it starts or sets up outlasts it: processes, mounts, the network, cgroups. Needs root.
+    Isolated {
+        /// The command with its arguments.
+        #[arg(trailing_var_arg = true, required = true)]
+        command: Vec<String>,
+    },
     /// Check a real VerneMQ, given only its address, against the contract of our double of it. Only reads; rows that would need
     /// more than an address are listed with what they need.
     VernemqContract {
@@ -35,24 +47,28 @@ enum Command {
     Up,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     match Command::parse() {
-        Command::Binaries => binaries(),
+        Command::Binaries { node } => binaries(node)?,
+        Command::Isolated { command } => return Ok(isolation::run(&command)?),
         Command::VernemqContract { address, key } => tokio::runtime::Runtime::new()
             .context("failed to start threads")?
-            .block_on(check_real(address, key.as_deref())),
-        Command::EtcdMember(options) => tokio::runtime::Runtime::new()
-            .context("failed to start threads")?
-            .block_on(async { Err(become_member(&options).await.into()) }),
+            .block_on(check_real(address, key.as_deref()))?,
+        Command::EtcdMember(options) => {
+            let runtime = tokio::runtime::Runtime::new().context("failed to start threads")?;
+            return Err(runtime.block_on(become_member(&options)).into());
+        }
         Command::Up => tokio::runtime::Runtime::new()
             .context("failed to start threads")?
-            .block_on(up()),
+            .block_on(up())?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn binaries() -> anyhow::Result<()> {
-    for program in Program::ALL {
-        println!("{} {}", program.name(), locate(program)?.display());
+fn binaries(node: bool) -> anyhow::Result<()> {
+    let more: &[Program] = if node { &Program::NODE } else { &[] };
+    for program in Program::PLANE.iter().chain(more) {
+        println!("{} {}", program.name(), locate(*program)?.display());
     }
     Ok(())
 }

@@ -48,7 +48,10 @@ fn version_of(program: Program, path: &Path) -> Option<Version> {
         | Program::KubeScheduler
         | Program::Kwok
         | Program::Prometheus
-        | Program::Promtool => &["--version"],
+        | Program::Promtool
+        | Program::Kubelet
+        | Program::KubeProxy => &["--version"],
+        Program::Coredns => &["-version"],
     };
     let output = Command::new(path).args(arguments).stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);

@@ -33,7 +33,7 @@ impl User {
             Self::Admin => "admin",
             Self::ControllerManager => "system:kube-controller-manager",
             Self::Scheduler => "system:kube-scheduler",
-            Self::Kubelet => "testkit:kwok",
+            Self::Kubelet => "testkit:kubelet",
         }
     }
 
