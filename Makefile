@@ -60,6 +60,29 @@ test-side-by-side: binaries ## Ours beside the HPA controller of Kubernetes, dec
 	@# Shown even when it passes: the counts are what one wants to know.
 	$(CARGO) test --locked --workspace --test side_by_side -- --nocapture
 
+# Namespaces, mounts and cgroups are made anew for the run, and are gone after it: crates/testkit/src/isolation.rs.
+.PHONY: test-cluster
+test-cluster: node-packages image previous node-binaries ## The image on two real nodes: kubelet, containerd, pods that start and stop (needs root; FILTER=name)
+	@# One after the other: there is one operator, and what happens to it happens to all.
+	$(CARGO) test --locked --workspace --test cluster --config 'target."cfg(all())".runner = ["$(abspath $(PROGRAMS))/testkit", "isolated"]' \
+		-- --nocapture --test-threads 1 $(FILTER)
+
+.PHONY: node-binaries
+node-binaries: programs
+	@$(PROGRAMS)/testkit binaries --node
+
+NODE_PACKAGES := buildah busybox-static conntrack containerd containernetworking-plugins iproute2 iptables python3 runc
+
+.PHONY: node-packages
+node-packages: ## Install from Debian or Ubuntu what a real node needs and the machine has not (containerd, CNI plugins, buildah and so on)
+	@missing=; for program in buildah conntrack containerd iptables ip runc /bin/busybox /usr/bin/python3 /usr/lib/cni/ptp; do \
+		command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "missing:$$missing; installing $(NODE_PACKAGES)"; \
+		command -v apt-get >/dev/null || { echo "there is no apt-get: install them by hand" >&2; exit 1; }; \
+		test "$$(id -u)" = 0 || { echo "only root can: sudo make node-packages" >&2; exit 1; }; \
+		apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends $(NODE_PACKAGES) >/dev/null; fi
+
 ##@ Looking for trouble, and for time
 
 .PHONY: bench
@@ -125,6 +148,22 @@ image: buildah static ## Build the image, and dist/image.tar for nodes that reac
 	@rm -f dist/image.tar
 	@$(BUILDAH) push --quiet --digestfile dist/image.digest $(IMG) oci-archive:dist/image.tar:$(IMG)
 	@echo "$(IMG) is $$(cat dist/image.digest), $$(stat -c %s dist/image.tar) bytes packed"
+
+# The version that an upgrade starts from. There is no release yet: this is the first commit that installs as users do, from
+# an image and config/default. At a release it becomes that release's tag.
+PREVIOUS := dbca36540ef56ed1356efe81fc881156e87dbc25
+PREVIOUS_IMG := localhost/metric-autoscaler:previous
+
+.PHONY: previous
+previous: dist/previous/$(PREVIOUS)
+
+# Of its own sources by its own Makefile; dependencies that both versions have are compiled once.
+dist/previous/$(PREVIOUS): | buildah toolchain
+	@rm -rf dist/previous && mkdir -p dist/previous/source target
+	git archive $(PREVIOUS) | tar --extract --directory dist/previous/source
+	@ln -s ../../../target dist/previous/source/target
+	$(MAKE) --no-print-directory -C dist/previous/source image IMG=$(PREVIOUS_IMG) COMMIT=$(PREVIOUS) REMAP='$(REMAP)'
+	@mv dist/previous/source/dist/image.tar dist/previous/image.tar && touch $@
 
 .PHONY: image-reproducible
 image-reproducible: image ## Build the image once more from a clone elsewhere, and compare the digests

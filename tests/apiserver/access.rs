@@ -1,6 +1,6 @@
 //! Who may do what: the rules of `config/rbac` as data, and worlds whose operators have fewer of them.
 
-use autoscaler_testkit::audit::Request;
+use autoscaler_testkit::rights::Right;
 use autoscaler_testkit::wait::eventually;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use kube::Api;
@@ -10,69 +10,9 @@ use serde_json::{Value, json};
 use crate::shared::rbac_file;
 use crate::world::{DEADLINE, World};
 
-/// One verb on one resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Right {
-    group: String,
-    /// With the subresource: `deployments/scale`.
-    resource: String,
-    verb: String,
-    /// Of the only object that it is about, or empty.
-    name: String,
-}
-
-impl Right {
-    /// On any object.
-    pub(crate) fn new(group: &str, resource: &str, verb: &str) -> Self {
-        let [group, resource, verb] = [group, resource, verb].map(str::to_owned);
-        let name = String::new();
-        Self {
-            group,
-            resource,
-            verb,
-            name,
-        }
-    }
-
-    /// All that the roles in one file of `config/rbac` give.
-    pub(crate) fn in_file(file: &str) -> Vec<Self> {
-        let objects = rbac_objects(file);
-        let rules = objects.iter().filter_map(|role| role["rules"].as_array()).flatten();
-        rules.flat_map(Self::in_rule).collect()
-    }
-
-    fn in_rule(rule: &Value) -> Vec<Self> {
-        let texts = |key: &str| -> Vec<String> {
-            let texts = rule[key].as_array().into_iter().flatten();
-            texts.map(|text| text.as_str().unwrap().to_owned()).collect()
-        };
-        let name = texts("resourceNames").pop().unwrap_or_default();
-        let mut rights = Vec::new();
-        for group in texts("apiGroups") {
-            for resource in texts("resources") {
-                for verb in texts("verbs") {
-                    let name = name.clone();
-                    rights.push(Self {
-                        name,
-                        ..Self::new(&group, &resource, &verb)
-                    });
-                }
-            }
-        }
-        rights
-    }
-
-    /// Whether this is what allowed a request.
-    pub(crate) fn allows(&self, request: &Request) -> bool {
-        let resource = match request.subresource.as_str() {
-            "" => request.resource.clone(),
-            subresource => format!("{}/{subresource}", request.resource),
-        };
-        self.group == request.group
-            && self.resource == resource
-            && self.verb == request.verb
-            && (self.name.is_empty() || self.name == request.name)
-    }
+/// All that the roles in one file of `config/rbac` give.
+pub(crate) fn rights_in_file(file: &str) -> Vec<Right> {
+    rbac_objects(file).iter().flat_map(Right::in_role).collect()
 }
 
 /// The objects in one file of `config/rbac`.

@@ -11,10 +11,10 @@ use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
 use autoscaler_testkit::wait::eventually;
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::access::Right;
 use crate::shared::install;
 use crate::world::{DEADLINE, World};
 use authorizer::Authorizer;
+use autoscaler_testkit::rights::Right;
 
 /// Operators wait at the door for as long as it takes.
 pub(crate) const PATIENT: [&str; 4] = ["--api-timeout", "60", "--lease-duration", "600"];

@@ -11,7 +11,7 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
-use crate::access::Right;
+use crate::access::rights_in_file;
 use crate::gated;
 use crate::manifests::Rendered;
 use crate::operator::Operator;
@@ -19,6 +19,7 @@ use crate::per_pod;
 use crate::shared::rbac_file;
 use crate::world::{DEADLINE, World, assert_contains};
 use crate::writers::install_keda;
+use autoscaler_testkit::rights::Right;
 
 const KINDS: [&str; 3] = ["Deployment", "ReplicaSet", "StatefulSet"];
 
@@ -26,7 +27,7 @@ const KINDS: [&str; 3] = ["Deployment", "ReplicaSet", "StatefulSet"];
 async fn every_right_is_used_and_none_is_missing() {
     let world = World::new("rights").await;
     install_keda(world.plane).await;
-    let rights = ["operator_role.yaml", "leader_role.yaml"].map(Right::in_file).concat();
+    let rights = ["operator_role.yaml", "leader_role.yaml"].map(rights_in_file).concat();
     // Roles take effect a moment after they are applied: what is refused before that tells nothing.
     world.wait_for_rights(&rights).await;
 
@@ -103,7 +104,7 @@ async fn lose_the_lease(world: &World, operator: &Operator) {
 async fn where_keda_is_not_installed_nothing_is_refused() {
     let (plane, _definition) = gated::plane().await;
     let world = World::on(plane, "no-keda").await;
-    let rights = ["operator_role.yaml", "leader_role.yaml"].map(Right::in_file).concat();
+    let rights = ["operator_role.yaml", "leader_role.yaml"].map(rights_in_file).concat();
     world.wait_for_rights(&rights).await;
     let mark = world.mark();
     let _operator = world.operator().await;
@@ -131,7 +132,7 @@ async fn in_one_namespace_a_role_is_enough() {
         );
         world.plane.apply(&own).await.unwrap();
     }
-    world.wait_for_rights(&Right::in_file("operator_role.yaml")).await;
+    world.wait_for_rights(&rights_in_file("operator_role.yaml")).await;
     let mark = world.mark();
     let _operator = world.operator().await;
     scale_every_kind(&world).await;

@@ -11,10 +11,10 @@ use autoscaler_testkit::tcp_proxy::TcpProxy;
 use autoscaler_testkit::wait::eventually;
 
 use super::End;
-use crate::access::Right;
 use crate::gated::{Door, PATIENT};
 use crate::operator::Operator;
 use crate::world::{DEADLINE, World, assert_contains};
+use autoscaler_testkit::rights::Right;
 
 /// At most 3 pods in half an hour: a change that is forgotten shows as a second step.
 fn three_at_most(world: &World) -> String {

@@ -10,21 +10,7 @@ use serde_json::json;
 
 use crate::world::{World, assert_contains};
 
-const SCALED_OBJECTS: &str = "
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: scaledobjects.keda.sh}
-spec:
-  group: keda.sh
-  names: {kind: ScaledObject, plural: scaledobjects, singular: scaledobject}
-  scope: Namespaced
-  versions:
-  - name: v1alpha1
-    served: true
-    storage: true
-    schema:
-      openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
-";
+const SCALED_OBJECTS: &str = include_str!("../../cluster/manifests/scaled-objects.yaml");
 
 /// As much of KEDA as concerns us. It must be there before an operator starts: that looks for it every few minutes only.
 pub(crate) async fn install_keda(plane: &ControlPlane) {

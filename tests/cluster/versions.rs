@@ -1,0 +1,128 @@
+//! From the version before this one to this one, back, and away. Nothing is scaled for it but what the load asks for, and
+//! whoever leads, of either version, goes on where the other one was.
+//!
+//! There is no release yet: the version before is the commit that the Makefile names, built and installed from its own files.
+
+use autoscaler_testkit::wait::eventually;
+
+use crate::installation::{DEADLINE, PREVIOUS, block, repository};
+use crate::operator::NAMESPACE;
+use crate::scene::{Scene, last_scene, scene};
+
+#[tokio::test]
+async fn an_upgrade_and_the_way_back_scale_only_what_the_load_asks_for() {
+    scene("versions", async |scene| {
+        install_previous(scene).await;
+        // Objects of the version before, with a status and a memory that it has written.
+        scene.followed(3).await;
+        let status = scene.get("metricautoscaler", "web").await["status"].clone();
+
+        // The new one comes up as a standby while the old one leads, and then leads itself.
+        scene.load_unseen(500.0);
+        scene.installation.install().await;
+        led_by(scene, false).await;
+        scene.wait_ready("StatefulSet", "web", 5).await;
+        scene.load(400.0).await;
+        scene.wait_ready("StatefulSet", "web", 4).await;
+        let upgraded = scene.get("metricautoscaler", "web").await["status"].clone();
+        assert_eq!(upgraded["targetUID"], status["targetUID"]);
+
+        // And back: what the new one has written is read by the old one.
+        scene.load_unseen(600.0);
+        install_previous(scene).await;
+        led_by(scene, true).await;
+        scene.wait_ready("StatefulSet", "web", 6).await;
+        scene.load(200.0).await;
+        scene.wait_ready("StatefulSet", "web", 2).await;
+        scene.wait_condition("web", "Ready", "True").await;
+        assert_eq!(scene.sizes("web"), [3, 5, 4, 6, 2]);
+        scene.installation.install().await;
+        led_by(scene, false).await;
+    })
+    .await;
+}
+
+/// `kubectl apply -k` of that version's own directory, with its image.
+async fn install_previous(scene: &Scene) {
+    let overlay = scene.installation.cluster.directory().join("previous");
+    let source = repository().join("dist/previous/source");
+    std::fs::create_dir_all(&overlay).unwrap();
+    for directory in ["config", "crds"] {
+        let (from, to) = (source.join(directory), overlay.join(directory));
+        let copied = std::process::Command::new("cp")
+            .arg("--recursive")
+            .arg("--no-target-directory")
+            .arg(from)
+            .arg(to)
+            .status();
+        assert!(copied.unwrap().success());
+    }
+    let (name, tag) = PREVIOUS.rsplit_once(':').unwrap();
+    let kustomization = format!(
+        "resources: [config/default]\nimages:\n- {{name: metric-autoscaler, newName: {name}, newTag: {tag}}}\n"
+    );
+    std::fs::write(overlay.join("kustomization.yaml"), kustomization).unwrap();
+    scene.installation.apply_directory(&overlay).await;
+    scene
+        .installation
+        .cluster
+        .wait_rollout(NAMESPACE, "deployment/metric-autoscaler")
+        .await
+        .unwrap();
+    led_by(scene, true).await;
+}
+
+/// Waits until a pod of that version leads.
+async fn led_by(scene: &Scene, previous: bool) {
+    eventually(&format!("the version before leads: {previous}"), DEADLINE, || async {
+        let leader = scene.installation.leader().await;
+        if (leader.image == PREVIOUS) == previous {
+            Ok(())
+        } else {
+            Err(format!("{leader:?}"))
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_uninstalled_in_the_order_of_the_guide_leaves_the_workloads_as_they_are() {
+    last_scene("uninstall", async |scene| {
+        scene.followed(2).await;
+        let guide = block("sh\nkubectl delete metricautoscalers");
+        let commands: Vec<&str> = guide
+            .lines()
+            .map(|line| line.split('#').next().unwrap().trim())
+            .collect();
+        assert_eq!(
+            commands,
+            [
+                "kubectl delete metricautoscalers --all --all-namespaces",
+                "kubectl delete -k config/monitoring",
+                "kubectl delete -k config/guard",
+                "kubectl delete -k mine",
+            ]
+        );
+        scene
+            .installation
+            .kubectl(&["delete", "metricautoscalers", "--all", "--all-namespaces"])
+            .await;
+        scene.nothing_was_forbidden();
+        // Monitoring and the guard were not applied.
+        scene.installation.uninstall().await;
+        scene.wait_ready("StatefulSet", "web", 2).await;
+        assert_eq!(scene.sizes("web"), [2]);
+        let left = [
+            "get",
+            "namespaces,clusterroles,clusterrolebindings,customresourcedefinitions",
+            "--output=name",
+        ];
+        let left = scene.installation.kubectl(&left).await;
+        let ours: Vec<&str> = left
+            .lines()
+            .filter(|name| name.contains("metric-autoscaler") || name.contains("metricautoscaler.dev"))
+            .collect();
+        assert_eq!(ours, Vec::<&str>::new());
+    })
+    .await;
+}
