@@ -12,6 +12,7 @@ mod gated;
 mod leader;
 mod logs;
 mod manifests;
+mod membership;
 mod memory;
 mod operator;
 mod per_pod;

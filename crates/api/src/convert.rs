@@ -56,11 +56,7 @@ fn membership(spec: &MetricAutoscalerSpec) -> Result<(), SpecError> {
     if target.group_version().0 != "apps" || target.kind != "StatefulSet" {
         return Err(SpecError::new("spec.membership", "is only for a StatefulSet"));
     }
-    // Until the operator carries it out, nothing is scaled rather than scaled without a drain.
-    Err(SpecError::new(
-        "spec.membership",
-        "is not carried out by this version of the operator",
-    ))
+    Ok(())
 }
 
 fn bounds(spec: &MetricAutoscalerSpec) -> Result<Bounds, SpecError> {

@@ -2,7 +2,7 @@
 //!
 //! The one door is [`decide`]: `(policy, observation, history, now) -> Decision`. Nothing in this crate reads a clock,
 //! does I/O or knows a Kubernetes type, so every decision can be replayed, and every rule is a plain unit test. How a member
-//! of a cluster leaves and comes is [`mod@membership`], which nothing drives yet.
+//! of a cluster leaves and comes is [`mod@membership`].
 //!
 //! The steps on the way stand in [`mod@decide`]. Each leaves its reasons in the decision's [`Trail`]; [`explain`] is the
 //! only place that turns a trail into text.

@@ -67,6 +67,20 @@ pub struct Args {
     #[arg(long, env = "WATCH_NAMESPACE")]
     pub namespace: Option<String>,
 
+    /// Directory with credentials for the members of clusters: a file `NAMESPACE.NAME` for the autoscalers of a namespace,
+    /// with the name that the profile gives. Read anew before each use.
+    #[arg(long, env = "CREDENTIALS_DIR")]
+    pub credentials_dir: Option<PathBuf>,
+
+    /// Use the built-in profiles and no `MembershipProfile` objects: they are in no namespace, and an operator that is installed
+    /// for one has no right to them.
+    #[arg(long, env = "BUILT_IN_PROFILES_ONLY")]
+    pub built_in_profiles_only: bool,
+
+    /// DNS domain of the cluster, as it stands in the names of members.
+    #[arg(long, env = "CLUSTER_DOMAIN", default_value = "cluster.local")]
+    pub cluster_domain: String,
+
     /// Kubeconfig to use; without it the service account of the pod.
     #[arg(long, env = "KUBECONFIG")]
     pub kubeconfig: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! What all evaluations of one term of leadership share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::args::MaxMode;
 use crate::clock::Clock;
 use crate::events::Events;
 use crate::gate::Gate;
+use crate::membership::{Broker, Profiles};
 use crate::metrics::Metrics;
 use crate::pods::Pods;
 use crate::rivals::Rivals;
@@ -26,6 +28,10 @@ pub(crate) struct Settings {
     pub max_mode: MaxMode,
     /// Watch autoscalers of this namespace only.
     pub namespace: Option<String>,
+    /// Where credentials for members are.
+    pub credentials_dir: Option<PathBuf>,
+    /// The DNS domain of the cluster.
+    pub cluster_domain: String,
 }
 
 /// See the module.
@@ -51,6 +57,12 @@ pub(crate) struct Context {
     pub metrics: Arc<Metrics>,
     /// Kubernetes events.
     pub events: Arc<Events>,
+    /// The members of clusters.
+    pub members: Arc<dyn Broker>,
+    /// How they are asked.
+    pub profiles: Profiles,
+    /// The number of this term (M15).
+    pub epoch: u64,
 }
 
 impl std::fmt::Debug for Context {

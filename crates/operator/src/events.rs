@@ -61,6 +61,21 @@ impl Happening {
         }
     }
 
+    /// Something about an operation on a member.
+    pub(crate) fn operation(reason: &str, is_warning: bool, note: String) -> Self {
+        Self {
+            kind: if is_warning { "Warning" } else { "Normal" },
+            reason: reason.to_owned(),
+            action: "Operate",
+            note,
+        }
+    }
+
+    /// What it says.
+    pub(crate) fn note(&self) -> &str {
+        &self.note
+    }
+
     /// A condition changed, for the better or not.
     pub(crate) fn condition(good: bool, reason: String, message: String) -> Self {
         Self {
@@ -143,6 +158,29 @@ impl Events {
             .write("create an event", api.create(&parameters, &event))
             .await
         {
+            Ok(_) => metrics.event(EventOutcome::Sent),
+            Err(error) => {
+                metrics.event(EventOutcome::Failed);
+                tracing::warn!(category = error.category(), "failed to create an event");
+            }
+        }
+    }
+
+    /// Sends one event about the target of an autoscaler that will not be there to be asked.
+    pub(crate) async fn send_on_target(
+        &self,
+        metrics: &Metrics,
+        about: &Snapshot,
+        target: &ScaleTargetRef,
+        happening: Happening,
+        now: Timestamp,
+    ) {
+        let mut event = self.event(about, Some(target), happening, now);
+        std::mem::swap(&mut event.regarding, &mut event.related);
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &about.namespace);
+        let parameters = PostParams::default();
+        let created = self.gate.write("create an event", api.create(&parameters, &event));
+        match created.await {
             Ok(_) => metrics.event(EventOutcome::Sent),
             Err(error) => {
                 metrics.event(EventOutcome::Failed);

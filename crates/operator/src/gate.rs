@@ -194,6 +194,11 @@ impl Gate {
         }
     }
 
+    /// Whether a write may be started now: for what goes past the API server, to the members of a cluster (M15).
+    pub(crate) fn may_write(&self) -> bool {
+        self.fence.remaining().is_some()
+    }
+
     /// A call that changes nothing.
     pub(crate) async fn read<T>(
         &self,

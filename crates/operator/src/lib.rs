@@ -12,6 +12,7 @@ mod events;
 mod fleet;
 mod gate;
 mod leader;
+mod membership;
 mod metrics;
 mod mirror;
 mod pods;
@@ -38,5 +39,5 @@ pub use run::RunError;
 
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(args: args::Args) -> Result<(), RunError> {
-    run::run(args, term::lead).await
+    Box::pin(run::run(args, term::lead)).await
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use autoscaler_core::Decision;
+use autoscaler_core::membership::{Ended, Operation};
 use autoscaler_promql::{Observer, Outcome, RequestKind};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -19,9 +20,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use self::labels::{ByDecision, ByKind, ByOutcome, ByQuery, ByRequest, ByVerb};
+use self::labels::{ByDecision, ByKind, ByOperation, ByOutcome, ByQuery, ByRequest, ByVerb};
 pub(crate) use self::labels::{EvaluationOutcome, EventOutcome, ScaleWriteOutcome};
-pub(crate) use self::objects::{ConditionGauge, Gauges, ObjectName, ReadingGauges};
+pub(crate) use self::objects::{ConditionGauge, Gauges, ObjectName, OperationGauge, ReadingGauges};
 use self::objects::{Live, Objects};
 use self::process::Process;
 use crate::clock::Clock;
@@ -48,6 +49,9 @@ pub(crate) struct Metrics {
     scale_writes: Family<ByOutcome, Counter>,
     status_writes: Family<ByOutcome, Counter>,
     events: Family<ByOutcome, Counter>,
+    operations: Family<ByOperation, Counter>,
+    operation_stalls: Counter,
+    proof_to_patch: Histogram,
     leader: Gauge,
     api_requests: Family<ByRequest, Counter>,
     api_request_duration: Histograms<ByVerb>,
@@ -68,6 +72,9 @@ impl Metrics {
             scale_writes: by_outcome(ScaleWriteOutcome::ALL.map(ScaleWriteOutcome::as_str)),
             status_writes: Family::default(),
             events: by_outcome(EventOutcome::ALL.map(EventOutcome::as_str)),
+            operations: from_zero([ByOperation::done()]),
+            operation_stalls: Counter::default(),
+            proof_to_patch: histogram(),
             leader: Gauge::default(),
             api_requests: Family::default(),
             api_request_duration: Family::new_with_constructor(histogram),
@@ -107,6 +114,26 @@ impl Metrics {
         count(&self.events, outcome.as_str());
     }
 
+    /// An operation on a member has ended.
+    pub(crate) fn operation_ended(&self, operation: &Operation, ended: Ended) {
+        self.operations.get_or_create(&ByOperation::of(operation, ended)).inc();
+    }
+
+    /// An operation is found stuck that was not before.
+    pub(crate) fn operation_stalled(&self) {
+        self.operation_stalls.inc();
+    }
+
+    /// The replicas were lowered so long after the look began that proved a member gone.
+    pub(crate) fn proof_to_patch(&self, took: Duration) {
+        self.proof_to_patch.observe(took.as_secs_f64());
+    }
+
+    /// The operation that one autoscaler has under way.
+    pub(crate) fn show_operation(&self, object: &ObjectName, operation: Option<OperationGauge>) {
+        self.objects.show_operation(object, operation);
+    }
+
     /// What one autoscaler shows until the next evaluation.
     pub(crate) fn show(&self, object: ObjectName, uid: &str, gauges: Gauges) {
         self.objects.show(object, uid, gauges);
@@ -144,6 +171,7 @@ impl Metrics {
         self.register_evaluations(registry);
         self.register_queries(registry);
         self.register_writes(registry);
+        self.register_operations(registry);
         registry.register("leader", "Whether this replica is the leader", self.leader.clone());
         registry.register(
             "build",
@@ -179,6 +207,25 @@ impl Metrics {
             "decisions",
             "Decisions, by the direction of the change and the limit that had the last word",
             self.decisions.clone(),
+        );
+    }
+
+    fn register_operations(&self, registry: &mut Registry) {
+        registry.register(
+            "operations",
+            "Operations on members of clusters that have ended, by kind, outcome and cause",
+            self.operations.clone(),
+        );
+        registry.register(
+            "operation_stalls",
+            "How often an operation was found stuck, in a phase that cannot be taken back",
+            self.operation_stalls.clone(),
+        );
+        registry.register_with_unit(
+            "operation_proof_to_patch",
+            "Time from the beginning of the look that proved a member gone to the answer of the patch that removed its pod",
+            Unit::Seconds,
+            self.proof_to_patch.clone(),
         );
     }
 

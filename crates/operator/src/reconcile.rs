@@ -10,6 +10,7 @@ pub(crate) mod observe;
 pub(crate) mod report;
 
 use crate::context::Context;
+use crate::membership;
 use crate::metrics::EvaluationOutcome;
 use crate::subject::Subject;
 use act::{Acted, Effect};
@@ -19,9 +20,35 @@ use tokio_util::sync::CancellationToken;
 /// How often one evaluation may start over because the target changed under it.
 const ATTEMPTS: usize = 3;
 
+/// What it is time for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// An evaluation.
+    Evaluate,
+    /// A look at the members of the target, between two evaluations.
+    Look,
+}
+
+/// Evaluates, or looks. Boxed by the worker.
+pub(crate) async fn take_turn(
+    context: &Context,
+    subject: &mut Subject,
+    turn: Turn,
+    stop: &CancellationToken,
+) -> EvaluationOutcome {
+    match turn {
+        Turn::Evaluate => reconcile(context, subject, stop).await,
+        Turn::Look => {
+            membership::tend_between(context, subject).await;
+            report::report_look(context, subject).await;
+            EvaluationOutcome::Unchanged
+        }
+    }
+}
+
 /// Evaluates once. When the term ends before anything is written, the evaluation is abandoned; what has begun to be
 /// written is finished and reported.
-pub(crate) async fn reconcile(context: &Context, subject: &mut Subject, stop: &CancellationToken) -> EvaluationOutcome {
+async fn reconcile(context: &Context, subject: &mut Subject, stop: &CancellationToken) -> EvaluationOutcome {
     subject.carried_out = None;
     for attempt in 1..=ATTEMPTS {
         subject.catch_up();
@@ -38,7 +65,10 @@ pub(crate) async fn reconcile(context: &Context, subject: &mut Subject, stop: &C
                 effect: Effect::Superseded,
                 ..
             } if attempt < ATTEMPTS => {}
-            acted => return report::report(context, subject, acted).await,
+            acted => {
+                membership::tend(context, subject, &acted).await;
+                return report::report(context, subject, acted).await;
+            }
         }
     }
     unreachable!("the last attempt is reported whatever came of it")

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use autoscaler_members::{Members, MembersError};
 use autoscaler_promql::{Prometheus, SourceError};
 use kube::Client;
 use tokio::net::TcpListener;
@@ -49,6 +50,9 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// No client for the members of clusters.
+    #[error("failed to make a client for the members of clusters")]
+    Members(#[from] MembersError),
     /// SIGTERM would kill us in the middle of a write.
     #[error("failed to listen for signals")]
     Signals(#[source] std::io::Error),
@@ -69,6 +73,8 @@ pub(crate) struct Process {
     pub metrics: Metrics,
     /// The source of metrics; none if no URL is given.
     pub prometheus: Option<Arc<Prometheus>>,
+    /// For the members of clusters.
+    pub members: Arc<Members>,
     /// Behind `/healthz`.
     pub health: Checks,
     /// Behind `/readyz`.
@@ -111,6 +117,7 @@ where
         gate: Gate::new(args.api_timeout, fence.clone()),
         clock,
         prometheus: source::connect(&args, &metrics)?,
+        members: Arc::new(Members::new()?),
         metrics,
         health,
         ready,

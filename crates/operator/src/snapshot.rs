@@ -1,7 +1,7 @@
 //! One version of an autoscaler, as the API server has it: parsed, and nothing done about it.
 
 use autoscaler_api::parse::Parsed;
-use autoscaler_api::{MetricAutoscaler, MetricAutoscalerStatus, SpecError};
+use autoscaler_api::{MetricAutoscaler, MetricAutoscalerStatus, SpecError, annotations};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::DynamicObject;
@@ -23,8 +23,37 @@ pub(crate) struct Snapshot {
     pub created: Timestamp,
     /// It is being deleted.
     pub terminating: bool,
+    /// Since when it is being deleted.
+    pub deleted: Option<Timestamp>,
+    /// It carries our finalizer.
+    pub has_finalizer: bool,
+    /// What people ask for by annotation.
+    pub requests: Requests,
     /// Spec and status, or what is wrong with the spec.
     pub parsed: Result<Parsed, SpecError>,
+}
+
+/// What people ask for by annotation (M6, M10, M14a).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Requests {
+    /// The operation to take back, by its id.
+    pub abort: Option<String>,
+    /// The operation after whose abort the next one is to begin at once, by its id.
+    pub retry: Option<String>,
+    /// Members that may be forgotten without a drain.
+    pub forget: Vec<String>,
+}
+
+impl Requests {
+    fn of(object: &DynamicObject) -> Self {
+        let written = |name: &str| object.annotations().get(name).map(|value| value.trim().to_owned());
+        let names = |text: String| text.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>();
+        Self {
+            abort: written(annotations::ABORT),
+            retry: written(annotations::RETRY),
+            forget: written(annotations::FORGET).map(names).unwrap_or_default(),
+        }
+    }
 }
 
 /// Namespace and name.
@@ -47,6 +76,9 @@ impl Snapshot {
             resource_version: metadata.resource_version.clone()?,
             created: object.creation_timestamp().map_or(Timestamp::MAX, |time| time.0),
             terminating: metadata.deletion_timestamp.is_some(),
+            deleted: metadata.deletion_timestamp.as_ref().map(|time| time.0),
+            has_finalizer: object.finalizers().iter().any(|name| name == annotations::FINALIZER),
+            requests: Requests::of(object),
             parsed: autoscaler_api::parse::parse(object),
         })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use autoscaler_api::{Mode, SpecError};
 use autoscaler_core::history::Stored;
 use autoscaler_core::observation::allowed_skew;
-use autoscaler_core::{Continuity, History, Replicas, Seconds};
+use autoscaler_core::{Continuity, History, Replicas, Seconds, explain};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ use crate::args::MaxMode;
 use crate::attempt::Attempt;
 use crate::clock::{Clock, Correction};
 use crate::definition::Refused;
+use crate::membership::Keeper;
 use crate::pods::TargetPods;
 use crate::prepared::{EffectiveMode, Prepared};
 use crate::snapshot::Snapshot;
@@ -49,6 +50,8 @@ pub(crate) struct Subject {
     pub pods: Option<TargetPods>,
     /// Evaluations in a row that panicked.
     pub panics: u32,
+    /// What is known of the members of the target.
+    pub membership: Keeper,
     min_interval: Duration,
     newest: watch::Receiver<Arc<Snapshot>>,
     correction: Correction,
@@ -86,7 +89,10 @@ impl Subject {
         // What is found to be missing must be stored before the lease may be given up: the next leader would know nothing
         // of it (R16).
         let owed = history.uncertain_since == Some(now);
+        let membership = Keeper::found(&status);
         Self {
+            attempt: unfinished(&membership, now),
+            membership,
             history,
             prepared,
             target_uid: status.target_uid.clone(),
@@ -94,7 +100,6 @@ impl Subject {
             written: Written::found(status, snapshot.resource_version.clone(), owed),
             gone: false,
             refused: None,
-            attempt: None,
             carried_out: None,
             rollout_since: None,
             pods: None,
@@ -148,6 +153,7 @@ impl Subject {
         let changed = self.gone
             || snapshot.generation != self.snapshot.generation
             || snapshot.terminating != self.snapshot.terminating
+            || snapshot.requests != self.snapshot.requests
             || snapshot.parsed.is_ok() != self.snapshot.parsed.is_ok();
         if changed || self.prepared.as_ref().is_ok_and(Prepared::is_unfinished) {
             self.prepared = prepare(&snapshot, self.min_interval);
@@ -176,6 +182,7 @@ impl Subject {
     pub(crate) fn distrust_memory(&mut self, present: &Snapshot) {
         self.remember_anew(Continuity::Broken, self.latest);
         self.written.status = present.status().cloned().unwrap_or_default();
+        self.membership.compare(&self.written.status);
     }
 
     /// Takes up what is remembered as if it came from somebody else.
@@ -195,6 +202,12 @@ impl Subject {
         self.prepared.as_ref().map_or(UNUSABLE, |prepared| prepared.interval)
     }
 
+    /// Whether the size is not written at once: the pods are members of a cluster, or one of them is on its way.
+    pub(crate) fn has_members(&self) -> bool {
+        let autoscaler = self.snapshot.autoscaler();
+        autoscaler.is_some_and(|autoscaler| autoscaler.spec.membership.is_some()) || self.membership.is_busy()
+    }
+
     /// What may be done.
     pub(crate) fn mode(&self, most: MaxMode) -> EffectiveMode {
         let mode = self
@@ -203,6 +216,21 @@ impl Subject {
             .map_or(Mode::Paused, |autoscaler| autoscaler.spec.mode);
         EffectiveMode::of(mode, most)
     }
+}
+
+/// The last term may have changed the size for an operation and not lived to remember it.
+fn unfinished(membership: &Keeper, now: Timestamp) -> Option<Attempt> {
+    let (from, to) = membership.unfinished_change()?;
+    let operation = membership.operation()?;
+    let why = explain::membership::operation(operation);
+    Some(Attempt {
+        target_uid: operation.target.clone(),
+        from,
+        to,
+        at: now,
+        line: format!("{}: {from} -> {to}: {why}", explain::whole_seconds(now)),
+        why,
+    })
 }
 
 /// How far a stored time may be ahead of our clock (R17).

@@ -9,6 +9,7 @@ use crate::context::{Context, Settings};
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::leader::Term;
+use crate::membership::Profiles;
 use crate::pods::Pods;
 use crate::progress::Progress;
 use crate::rivals::Rivals;
@@ -24,12 +25,12 @@ pub(crate) async fn lead(process: Process, term: Term, stop: CancellationToken) 
     let (readiness, health) = (progress.clone(), progress.clone());
     let _ready = process.ready.add("autoscalers", move || readiness.readiness());
     let _healthy = process.health.add("evaluations", move || health.health());
-    let context = context(process, &watches);
+    let context = context(process, &term, &watches);
     let flushed = Fleet::new(context, term.handover, progress, stop).run().await;
     Stopped { flushed }
 }
 
-fn context(process: Process, watches: &CancellationToken) -> Context {
+fn context(process: Process, term: &Term, watches: &CancellationToken) -> Context {
     let Process {
         args,
         client,
@@ -37,6 +38,7 @@ fn context(process: Process, watches: &CancellationToken) -> Context {
         gate,
         metrics,
         prometheus,
+        members,
         ..
     } = process;
     let namespace = args.namespace.clone();
@@ -51,6 +53,9 @@ fn context(process: Process, watches: &CancellationToken) -> Context {
         pods: Arc::new(pods),
         rivals,
         events: Arc::new(events),
+        members,
+        profiles: Profiles::new(client.clone(), gate.clone(), args.built_in_profiles_only),
+        epoch: u64::try_from(term.epoch).unwrap_or(0),
         metrics: Arc::new(metrics),
         client,
         gate,
@@ -64,6 +69,8 @@ fn settings(args: &Args) -> Settings {
         query_timeout: args.query_timeout,
         max_mode: args.max_mode,
         namespace: args.namespace.clone(),
+        credentials_dir: args.credentials_dir.clone(),
+        cluster_domain: args.cluster_domain.clone(),
     }
 }
 

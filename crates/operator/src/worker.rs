@@ -17,8 +17,8 @@ use crate::metrics::{EvaluationOutcome, ObjectName};
 use crate::progress::Pace;
 use crate::reconcile::act::Acted;
 use crate::reconcile::observe::Blocked;
-use crate::reconcile::reconcile;
 use crate::reconcile::report::report;
+use crate::reconcile::{Turn, take_turn};
 use crate::subject::Subject;
 
 /// Longest pause after panics.
@@ -31,14 +31,15 @@ pub(crate) async fn run(context: Context, subject: Subject, pace: Arc<Pace>, sto
         name: subject.snapshot.name.clone(),
     };
     let uid = subject.snapshot.uid.clone();
-    let evaluation: Evaluation = |context, subject, stop| Box::pin(reconcile(context, subject, stop));
+    let evaluation: Evaluation = |context, subject, turn, stop| Box::pin(take_turn(context, subject, turn, stop));
     let flushed = look_after(&context, subject, &pace, &stop, evaluation).await;
     context.metrics.forget(&name, &uid);
     flushed
 }
 
 /// What an evaluation is. Boxed, so that an autoscaler at rest costs a timer and not the state of an evaluation.
-type Evaluation = for<'a> fn(&'a Context, &'a mut Subject, &'a CancellationToken) -> BoxFuture<'a, EvaluationOutcome>;
+type Evaluation =
+    for<'a> fn(&'a Context, &'a mut Subject, Turn, &'a CancellationToken) -> BoxFuture<'a, EvaluationOutcome>;
 
 async fn look_after(
     context: &Context,
@@ -51,6 +52,7 @@ async fn look_after(
     let mut earliest = due;
     loop {
         let is_gone = subject.gone;
+        let next = next_turn(&subject, due);
         tokio::select! {
             biased;
             () = stop.cancelled() => return subject.written.is_flushed(),
@@ -61,17 +63,27 @@ async fn look_after(
                 }
                 None => return true,
             },
-            () = sleep_until(&context.clock, due), if !is_gone => {}
+            () = sleep_until(&context.clock, next), if !is_gone => {}
+        }
+        if context.clock.boot() < due {
+            evaluate(context, &mut subject, Turn::Look, stop, evaluation).await;
+            continue;
         }
         earliest = context.clock.boot().plus(context.settings.min_interval);
         let began = context.clock.boot();
         let lateness = began.since(due);
-        let outcome = evaluate(context, &mut subject, stop, evaluation).await;
+        let outcome = evaluate(context, &mut subject, Turn::Evaluate, stop, evaluation).await;
         let took = context.clock.boot().since(began);
         context.metrics.evaluated(outcome, lateness, took);
         due = next_due(context, &subject);
         pace.due(due, subject.interval());
     }
+}
+
+/// An evaluation, or a look before it.
+fn next_turn(subject: &Subject, evaluation: BootTime) -> BootTime {
+    let look = subject.membership.due().filter(|_| subject.panics == 0);
+    look.map_or(evaluation, |look| look.min(evaluation))
 }
 
 /// Tokio's timers stand still while the machine sleeps, and our clock does not: many short sleeps notice soon.
@@ -90,10 +102,11 @@ async fn sleep_until(clock: &Clock, due: BootTime) {
 async fn evaluate(
     context: &Context,
     subject: &mut Subject,
+    turn: Turn,
     stop: &CancellationToken,
     evaluation: Evaluation,
 ) -> EvaluationOutcome {
-    let evaluated = AssertUnwindSafe(evaluation(context, subject, stop)).catch_unwind();
+    let evaluated = AssertUnwindSafe(evaluation(context, subject, turn, stop)).catch_unwind();
     let outcome = evaluated.await.unwrap_or(EvaluationOutcome::Panicked);
     if outcome == EvaluationOutcome::Panicked {
         quarantine(context, subject).await;
@@ -177,11 +190,11 @@ mod tests {
     async fn r23_a_panic_is_caught_and_told_and_rests_its_own_autoscaler_alone() {
         static FAILING: AtomicUsize = AtomicUsize::new(0);
         static SOUND: AtomicUsize = AtomicUsize::new(0);
-        let panics: Evaluation = |_, _, _| {
+        let panics: Evaluation = |_, _, _, _| {
             FAILING.fetch_add(1, Ordering::Relaxed);
             async { panic!("a defect of ours") }.boxed()
         };
-        let holds: Evaluation = |_, _, _| {
+        let holds: Evaluation = |_, _, _, _| {
             SOUND.fetch_add(1, Ordering::Relaxed);
             async { EvaluationOutcome::Unchanged }.boxed()
         };

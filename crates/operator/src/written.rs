@@ -16,11 +16,27 @@ pub(crate) struct Written {
     pub status: MetricAutoscalerStatus,
     /// The version of the object that it was accepted at.
     pub resource_version: String,
-    /// The history in a status whose fate nobody told us.
-    unanswered: Option<String>,
+    /// What is remembered by in a status whose fate nobody told us.
+    unanswered: Option<Remembered>,
     owed: bool,
     refusals: u32,
     not_before: BootTime,
+}
+
+/// What a status remembers by: the history of decisions, and the operation on a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Remembered {
+    history: Option<String>,
+    record: Option<String>,
+}
+
+impl Remembered {
+    fn of(status: &MetricAutoscalerStatus) -> Self {
+        Self {
+            history: status.history.clone(),
+            record: status.operation.as_ref().map(|operation| operation.record.clone()),
+        }
+    }
 }
 
 /// Why a status was not accepted.
@@ -58,10 +74,21 @@ impl Written {
         (news || self.owed) && now >= self.not_before
     }
 
-    /// Whether a history found on the API server is one that we wrote, or may have written.
-    pub(crate) fn is_ours(&self, history: Option<&String>) -> bool {
-        let ours = [None, self.status.history.as_ref(), self.unanswered.as_ref()];
-        ours.contains(&history)
+    /// Whether what is found on the API server remembers by what we wrote, or may have written. One without any history was
+    /// never written.
+    pub(crate) fn is_ours(&self, found: Option<&MetricAutoscalerStatus>) -> bool {
+        let found = found.map(Remembered::of);
+        let written = Some(Remembered::of(&self.status));
+        match &found {
+            None => self.status.operation.is_none(),
+            Some(Remembered { history: None, record }) => *record == written.and_then(|written| written.record),
+            Some(_) => found == written || found == self.unanswered,
+        }
+    }
+
+    /// Whether an attempt may be made at all: what was refused is not sent again before its pause is over.
+    pub(crate) fn may_be_tried(&self, now: BootTime) -> bool {
+        now >= self.not_before
     }
 
     /// The API server holds it.
@@ -74,13 +101,19 @@ impl Written {
         self.owed = true;
     }
 
-    /// A status with this history was not accepted. What is refused is tried again after pauses that double, but never
+    /// This status was not accepted. What is refused is tried again after pauses that double, but never
     /// exceed the time that the trouble has lasted by much; everything else at the next evaluation.
-    pub(crate) fn set_back(&mut self, setback: Setback, history: Option<&String>, interval: Duration, now: BootTime) {
+    pub(crate) fn set_back(
+        &mut self,
+        setback: Setback,
+        status: &MetricAutoscalerStatus,
+        interval: Duration,
+        now: BootTime,
+    ) {
         self.owed = true;
         match setback {
             Setback::Missed => {}
-            Setback::Unanswered => self.unanswered = history.cloned(),
+            Setback::Unanswered => self.unanswered = Some(Remembered::of(status)),
             Setback::Refused => {
                 let pause = interval.saturating_mul(1 << self.refusals.min(16)).min(LONGEST_PAUSE);
                 // A little less, so that the evaluation that falls on the end of the pause does not miss it.
@@ -93,6 +126,8 @@ impl Written {
 
 #[cfg(test)]
 mod tests {
+    use autoscaler_api::OperationStatus;
+
     use super::*;
 
     const INTERVAL: Duration = Duration::from_secs(15);
@@ -114,7 +149,7 @@ mod tests {
         for setback in [Setback::Missed, Setback::Unanswered] {
             let mut written = written();
             assert!(!written.is_due(false, at(1)));
-            written.set_back(setback, None, INTERVAL, at(1));
+            written.set_back(setback, &MetricAutoscalerStatus::default(), INTERVAL, at(1));
             assert!(written.is_due(false, at(1)) && !written.is_flushed(), "{setback:?}");
             written.accept(MetricAutoscalerStatus::default(), "2".to_owned());
             assert!(!written.is_due(false, at(2)) && written.is_flushed(), "{setback:?}");
@@ -129,7 +164,7 @@ mod tests {
             let now = evaluation * INTERVAL.as_secs();
             if written.is_due(true, at(now)) {
                 attempts.push(now);
-                written.set_back(Setback::Refused, None, INTERVAL, at(now));
+                written.set_back(Setback::Refused, &MetricAutoscalerStatus::default(), INTERVAL, at(now));
             }
         }
         assert_eq!(attempts, [0, 15, 45, 105, 225, 465, 765, 1_065, 1_365]);
@@ -137,14 +172,36 @@ mod tests {
         assert!(written.is_due(true, at(1_366)));
     }
 
+    fn with(history: &str, record: Option<&str>) -> MetricAutoscalerStatus {
+        let operation = record.map(|record| OperationStatus {
+            record: record.to_owned(),
+            ..OperationStatus::default()
+        });
+        MetricAutoscalerStatus {
+            history: Some(history.to_owned()),
+            operation,
+            ..MetricAutoscalerStatus::default()
+        }
+    }
+
     #[test]
     fn a_history_whose_answer_was_lost_is_known_again() {
-        let (accepted, lost, foreign) = ("accepted".to_owned(), "lost".to_owned(), "foreign".to_owned());
         let mut written = written();
-        written.set_back(Setback::Unanswered, Some(&lost), INTERVAL, at(1));
-        for history in [None, Some(&accepted), Some(&lost)] {
-            assert!(written.is_ours(history), "{history:?}");
+        written.set_back(Setback::Unanswered, &with("lost", None), INTERVAL, at(1));
+        assert!(written.is_ours(None));
+        for history in ["accepted", "lost"] {
+            assert!(written.is_ours(Some(&with(history, None))), "{history:?}");
         }
-        assert!(!written.is_ours(Some(&foreign)));
+        assert!(!written.is_ours(Some(&with("foreign", None))));
+    }
+
+    #[test]
+    fn m15_an_operation_that_somebody_else_has_stored_or_taken_away_is_noticed() {
+        let mut written = Written::found(with("same", Some("gating")), "1".to_owned(), false);
+        assert!(written.is_ours(Some(&with("same", Some("gating")))));
+        assert!(!written.is_ours(Some(&with("same", Some("draining")))));
+        assert!(!written.is_ours(Some(&with("same", None))) && !written.is_ours(None));
+        written.set_back(Setback::Unanswered, &with("same", Some("draining")), INTERVAL, at(1));
+        assert!(written.is_ours(Some(&with("same", Some("draining")))));
     }
 }

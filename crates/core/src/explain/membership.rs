@@ -23,7 +23,10 @@ pub fn operation(operation: &Operation) -> String {
 
 fn phase(operation: &Operation) -> String {
     let name = &operation.member.name;
-    let step = |index: usize| operation.plan.steps.get(index).map_or("", |step| step.name.as_str());
+    let step = |index: usize| match operation.plan.steps.get(index) {
+        Some(step) => format!("step {}", step.name),
+        None => "every step is done".to_owned(),
+    };
     match operation.work {
         Work::Leave(Leave::Gating) => format!("{name} would leave, and nothing has been done yet"),
         Work::Leave(Leave::Draining { step: at, committed }) => {
@@ -32,7 +35,7 @@ fn phase(operation: &Operation) -> String {
             } else {
                 ""
             };
-            format!("{name} is being drained, step {}{back}", step(at))
+            format!("{name} is being drained, {}{back}", step(at))
         }
         Work::Leave(Leave::Drained { .. }) => format!("{name} is drained, and the proof of it is looked for"),
         Work::Leave(Leave::Patched) => format!("{name} has left, and its pod is being removed"),

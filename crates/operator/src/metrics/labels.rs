@@ -1,5 +1,6 @@
 //! The labels of our metrics: enums where the caller chooses, names that never change where a number is read.
 
+use autoscaler_core::membership::{Ended, Operation};
 use autoscaler_core::{Decision, Direction, LimitCause};
 use prometheus_client::encoding::EncodeLabelSet;
 
@@ -114,6 +115,37 @@ pub(super) struct ByRequest {
     pub(super) verb: &'static str,
     pub(super) resource: String,
     pub(super) code: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByOperation {
+    operation: &'static str,
+    outcome: &'static str,
+    cause: &'static str,
+}
+
+impl ByOperation {
+    pub(super) fn of(operation: &Operation, ended: Ended) -> Self {
+        let (outcome, cause) = match ended {
+            Ended::Done => ("done", "none"),
+            Ended::Aborted(cause) => ("aborted", cause.as_str()),
+            Ended::Withdrawn => ("withdrawn", "none"),
+        };
+        Self {
+            operation: operation.work.kind(),
+            outcome,
+            cause,
+        }
+    }
+
+    /// One of them, for the reference.
+    pub(super) fn done() -> Self {
+        Self {
+            operation: "Leave",
+            outcome: "done",
+            cause: "none",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

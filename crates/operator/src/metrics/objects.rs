@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use autoscaler_core::reading::ReadingClass;
 use autoscaler_core::{Bounds, Replicas};
+use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
@@ -45,6 +46,17 @@ pub(crate) struct Gauges {
     pub conditions: Vec<ConditionGauge>,
 }
 
+/// The operation on a member that one autoscaler has under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OperationGauge {
+    /// What is done.
+    pub kind: &'static str,
+    /// How far it is.
+    pub phase: &'static str,
+    /// When it began.
+    pub began: Timestamp,
+}
+
 /// What one metric told.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ReadingGauges {
@@ -78,12 +90,20 @@ pub(super) struct Objects(Mutex<BTreeMap<ObjectName, Shown>>);
 struct Shown {
     uid: String,
     gauges: Gauges,
+    operation: Option<OperationGauge>,
 }
 
 impl Objects {
     pub(super) fn show(&self, object: ObjectName, uid: &str, gauges: Gauges) {
         let uid = uid.to_owned();
-        self.lock().insert(object, Shown { uid, gauges });
+        let operation = None;
+        self.lock().insert(object, Shown { uid, gauges, operation });
+    }
+
+    pub(super) fn show_operation(&self, object: &ObjectName, operation: Option<OperationGauge>) {
+        if let Some(shown) = self.lock().get_mut(object) {
+            shown.operation = operation;
+        }
     }
 
     pub(super) fn forget(&self, object: &ObjectName, uid: &str) {
@@ -142,7 +162,16 @@ impl Collector for Live {
             reading.target
         })?;
         let help = "1 for the status and reason that a condition has";
-        conditions(gauge(&mut encoder, "condition", help)?, &objects)
+        conditions(gauge(&mut encoder, "condition", help)?, &objects)?;
+        let help = "1 for what an operation on a member does, and how far it is";
+        phases(gauge(&mut encoder, "operation_phase", help)?, &objects)?;
+        let help = "How long an operation on a member has been under way";
+        let unit = Some(&Unit::Seconds);
+        ages(
+            encoder.encode_descriptor("operation_age", help, unit, MetricType::Gauge)?,
+            &objects,
+            self.clock.now(),
+        )
     }
 }
 
@@ -229,6 +258,34 @@ fn conditions(mut encoder: MetricEncoder<'_>, objects: &BTreeMap<ObjectName, Sho
             ];
             encoder.encode_family(&labels)?.encode_gauge(&1_u32)?;
         }
+    }
+    Ok(())
+}
+
+fn operations(objects: &BTreeMap<ObjectName, Shown>) -> impl Iterator<Item = (&ObjectName, &OperationGauge)> {
+    objects
+        .iter()
+        .filter_map(|(object, shown)| Some((object, shown.operation.as_ref()?)))
+}
+
+fn phases(mut encoder: MetricEncoder<'_>, objects: &BTreeMap<ObjectName, Shown>) -> fmt::Result {
+    for (object, operation) in operations(objects) {
+        let [namespace, name] = object.labels();
+        let labels = [
+            namespace,
+            name,
+            ("operation", operation.kind),
+            ("phase", operation.phase),
+        ];
+        encoder.encode_family(&labels)?.encode_gauge(&1_u32)?;
+    }
+    Ok(())
+}
+
+fn ages(mut encoder: MetricEncoder<'_>, objects: &BTreeMap<ObjectName, Shown>, now: Timestamp) -> fmt::Result {
+    for (object, operation) in operations(objects) {
+        let age = now.duration_since(operation.began).as_secs_f64().max(0.0);
+        encoder.encode_family(&object.labels())?.encode_gauge(&age)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use autoscaler_core::reading::ReadingClass;
 use autoscaler_promql::{Observer, Outcome, RequestKind};
 use prometheus_client::encoding::text::encode;
 
-use super::{ConditionGauge, Gauges, Metrics, ObjectName, ReadingGauges};
+use super::{ConditionGauge, Gauges, Metrics, ObjectName, OperationGauge, ReadingGauges};
 use crate::clock::Clock;
 
 /// One metric.
@@ -25,7 +25,7 @@ pub struct MetricFamily {
 }
 
 /// What the values of each label are.
-pub const METRIC_LABELS: [(&str, &str); 16] = [
+pub const METRIC_LABELS: [(&str, &str); 19] = [
     ("namespace", "of the autoscaler; gone with it"),
     ("name", "of the autoscaler; gone with it"),
     ("metric", "its name in `spec.metrics`"),
@@ -35,7 +35,8 @@ pub const METRIC_LABELS: [(&str, &str); 16] = [
     ),
     (
         "type",
-        "of a condition: `Ready`, `ScalingActive`, `AbleToScale` or `ScalingLimited`",
+        "of a condition: `Ready`, `ScalingActive`, `AbleToScale` or `ScalingLimited`, with `spec.membership` also \
+         `MembershipHealthy` or `MembershipStable`",
     ),
     ("status", "of a condition: `True`, `False` or `Unknown`"),
     ("reason", "of a condition: see [reasons](reasons.md)"),
@@ -44,6 +45,9 @@ pub const METRIC_LABELS: [(&str, &str); 16] = [
         "kind",
         "`query` is a user's, `probe` looks for its age and coverage, `proof` whether an absence can be believed",
     ),
+    ("operation", "on a member: `Leave`, `Join` or `Forget`"),
+    ("phase", "of an operation on a member, as in `status.operation`"),
+    ("cause", "why an operation was taken back, or `none`"),
     ("direction", "`up`, `down` or `none`"),
     ("limit", "the limit that had the last word, or `none`"),
     ("verb", "of a request to the API server, as in RBAC"),
@@ -96,7 +100,13 @@ fn exercise(metrics: &Metrics) {
             reason: text("ValidMetricFound"),
         }],
     };
-    metrics.show(object, "uid", gauges);
+    metrics.show(object.clone(), "uid", gauges);
+    let operation = OperationGauge {
+        kind: "Leave",
+        phase: "Draining",
+        began: jiff::Timestamp::UNIX_EPOCH,
+    };
+    metrics.show_operation(&object, Some(operation));
 }
 
 /// `name help\n# TYPE name kind\n[# UNIT …]\nname_total{label="value"} 1\n`

@@ -76,6 +76,9 @@ fn every_family_has_its_name_and_unit() {
         "metric_autoscaler_events_total counter",
         "metric_autoscaler_api_requests_total counter",
         "metric_autoscaler_api_request_duration_seconds histogram",
+        "metric_autoscaler_operations_total counter",
+        "metric_autoscaler_operation_stalls_total counter",
+        "metric_autoscaler_operation_proof_to_patch_seconds histogram",
         "metric_autoscaler_leader gauge",
         "metric_autoscaler_build_info info",
         "metric_autoscaler_clock_skew_seconds gauge",
@@ -88,6 +91,8 @@ fn every_family_has_its_name_and_unit() {
         "metric_autoscaler_reading_value gauge",
         "metric_autoscaler_reading_target gauge",
         "metric_autoscaler_condition gauge",
+        "metric_autoscaler_operation_phase gauge",
+        "metric_autoscaler_operation_age_seconds gauge",
     ];
     assert_eq!(shown, expected);
 }

@@ -69,6 +69,8 @@ pub(crate) async fn act(context: &Context, subject: &mut Subject, plan: Plan) ->
         Plan::Blocked(blocked) => return Acted::Blocked(blocked),
     };
     let effect = match decided.decision.change() {
+        // Of a cluster the count is a wish: members go and come one at a time.
+        Some(_) if subject.has_members() => Effect::Held,
         Some((from, to)) if decided.seen.mode == EffectiveMode::Active => {
             change(context, subject, &decided, from, to).await
         }
@@ -108,7 +110,7 @@ async fn change(context: &Context, subject: &mut Subject, decided: &Decided, fro
 }
 
 fn attempt(decided: &Decided, from: Replicas, to: Replicas) -> Attempt {
-    let Decided { decision, seen } = decided;
+    let Decided { decision, seen, .. } = decided;
     Attempt {
         target_uid: seen.target.uid.clone(),
         from,

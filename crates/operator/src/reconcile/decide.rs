@@ -2,7 +2,7 @@
 //! no change.
 
 use autoscaler_api::conditions::reason;
-use autoscaler_core::{Decision, Evidence, Reading, decide as core_decide};
+use autoscaler_core::{Decision, Evidence, History, Reading, decide as core_decide};
 use autoscaler_promql::{OwnPods, PodNames, ProbeContext};
 use futures::future::join_all;
 use tokio::time::Instant;
@@ -27,6 +27,8 @@ pub(crate) enum Plan {
 pub(crate) struct Decided {
     /// The decision.
     pub decision: Decision,
+    /// The same at any pace, while members of the target are on the way to a size that was decided before (M20).
+    pub free: Option<Decision>,
     /// What was observed.
     pub seen: Seen,
 }
@@ -46,13 +48,20 @@ pub(crate) async fn decide(context: &Context, subject: &mut Subject, observed: O
         }
     };
     let policy = &seen.prepared.policy;
+    let at_any_pace = subject.membership.goal().map(|_| policy.at_any_pace());
+    let free = |seen: &Seen, history: &History| {
+        let policy = at_any_pace.as_ref();
+        policy.map(|policy| core_decide(policy, &seen.observation, history, seen.now))
+    };
     let mut decision = core_decide(policy, &seen.observation, &subject.history, seen.now);
-    if decision.needs_probe {
+    let mut at_ease = free(&seen, &subject.history);
+    if decision.needs_probe || at_ease.as_ref().is_some_and(|free| free.needs_probe) {
         let probed = probe_all(context, &seen, &decision).await;
         for (metric, reading) in seen.observation.readings.iter_mut().zip(probed) {
             metric.reading = reading;
         }
         decision = core_decide(policy, &seen.observation, &subject.history, seen.now);
+        at_ease = free(&seen, &subject.history);
     }
     subject.history = decision.history.clone();
     // Somebody has just taken our change back once too often: this evaluation must not be the next round.
@@ -66,7 +75,11 @@ pub(crate) async fn decide(context: &Context, subject: &mut Subject, observed: O
             now: seen.now,
         }));
     }
-    Plan::Follow(Box::new(Decided { decision, seen: *seen }))
+    Plan::Follow(Box::new(Decided {
+        decision,
+        free: at_ease,
+        seen: *seen,
+    }))
 }
 
 async fn probe_all(context: &Context, seen: &Seen, decision: &Decision) -> Vec<Reading> {

@@ -1,7 +1,7 @@
 //! Step 4: what was done becomes status, events, metrics and one line of log.
 
 pub(crate) mod status;
-mod write;
+pub(crate) mod write;
 
 use autoscaler_api::MetricAutoscalerStatus;
 use autoscaler_core::decision::MetricStep;
@@ -13,7 +13,7 @@ use super::act::{Acted, Effect};
 use crate::attempt::Attempt;
 use crate::context::Context;
 use crate::events::Happening;
-use crate::metrics::{ConditionGauge, EvaluationOutcome, Gauges, ObjectName, ReadingGauges};
+use crate::metrics::{ConditionGauge, EvaluationOutcome, Gauges, ObjectName, OperationGauge, ReadingGauges};
 use crate::subject::Subject;
 use status::ConditionChange;
 use write::Unsaid;
@@ -32,6 +32,20 @@ pub(crate) async fn report(context: &Context, subject: &mut Subject, acted: Acte
         write::say_refused(context, subject, now).await;
     }
     outcome(&acted)
+}
+
+/// Reports a look at the members between two evaluations.
+pub(crate) async fn report_look(context: &Context, subject: &mut Subject) {
+    let now = subject.now(&context.clock);
+    let next = status::after_look(subject, now);
+    let changes = news(subject, &next);
+    log_changes(subject, &changes);
+    gauge_operation(context, subject);
+    let refusal = write::write(context, subject, &next, now).await;
+    tell_all(context, subject, happenings(subject, &changes), now).await;
+    if let Some(Unsaid) = refusal {
+        write::say_refused(context, subject, now).await;
+    }
 }
 
 /// What is to be told in log and events: each change once, whether or not the status can be written.
@@ -71,6 +85,14 @@ fn log(subject: &Subject, acted: &Acted, changes: &[ConditionChange]) {
             Effect::Superseded => {}
         }
     }
+    log_changes(subject, changes);
+}
+
+fn log_changes(subject: &Subject, changes: &[ConditionChange]) {
+    let (namespace, name) = (&subject.snapshot.namespace, &subject.snapshot.name);
+    for happening in subject.membership.told().into_iter().flat_map(|told| &told.happenings) {
+        tracing::info!(%namespace, %name, what = happening.note(), "members");
+    }
     for change in changes {
         let (condition, reason, detail) = (change.condition.as_str(), &change.reason, &change.message);
         if change.good {
@@ -98,6 +120,20 @@ fn gauge(context: &Context, subject: &Subject, acted: &Acted, conditions: &[Cond
         conditions: conditions.iter().map(condition).collect(),
     };
     context.metrics.show(name, &subject.snapshot.uid, gauges);
+    gauge_operation(context, subject);
+}
+
+fn gauge_operation(context: &Context, subject: &Subject) {
+    let name = ObjectName {
+        namespace: subject.snapshot.namespace.clone(),
+        name: subject.snapshot.name.clone(),
+    };
+    let operation = subject.membership.operation().map(|operation| OperationGauge {
+        kind: operation.work.kind(),
+        phase: operation.work.phase(),
+        began: operation.started,
+    });
+    context.metrics.show_operation(&name, operation);
 }
 
 fn reading(step: &MetricStep) -> ReadingGauges {
@@ -119,14 +155,7 @@ fn condition(of: &Condition) -> ConditionGauge {
 
 /// Events for a change of size, and for conditions that people wait for.
 async fn tell(context: &Context, subject: &Subject, acted: &Acted, changes: &[ConditionChange], now: Timestamp) {
-    let snapshot = &subject.snapshot;
-    let related = snapshot
-        .autoscaler()
-        .map(|autoscaler| &autoscaler.spec.scale_target_ref);
-    let news = changes.iter().filter(|change| change.is_news);
-    let mut happenings: Vec<Happening> = news
-        .map(|change| Happening::condition(change.good, change.reason.clone(), change.message.clone()))
-        .collect();
+    let mut happenings = happenings(subject, changes);
     if let Some(Attempt { from, to, why, .. }) = &subject.carried_out {
         happenings.push(Happening::rescaled(*from, *to, why));
     }
@@ -137,6 +166,24 @@ async fn tell(context: &Context, subject: &Subject, acted: &Acted, changes: &[Co
     {
         happenings.push(Happening::rescaled(*from, *to, &explain::why(&decided.decision, *to)));
     }
+    tell_all(context, subject, happenings, now).await;
+}
+
+/// Conditions that people wait for, and what happened to members.
+fn happenings(subject: &Subject, changes: &[ConditionChange]) -> Vec<Happening> {
+    let news = changes.iter().filter(|change| change.is_news);
+    let of_conditions =
+        news.map(|change| Happening::condition(change.good, change.reason.clone(), change.message.clone()));
+    let told = subject.membership.told();
+    let of_members = told.into_iter().flat_map(|told| told.happenings.iter().cloned());
+    of_members.chain(of_conditions).collect()
+}
+
+async fn tell_all(context: &Context, subject: &Subject, happenings: Vec<Happening>, now: Timestamp) {
+    let snapshot = &subject.snapshot;
+    let related = snapshot
+        .autoscaler()
+        .map(|autoscaler| &autoscaler.spec.scale_target_ref);
     for happening in happenings {
         context
             .events

@@ -11,7 +11,7 @@ use autoscaler_core::{Reading, TargetKind, explain};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-pub(crate) use conditions::ConditionChange;
+pub(crate) use conditions::{ConditionChange, Finding};
 pub(crate) use material::is_material;
 
 use crate::prepared::EffectiveMode;
@@ -27,12 +27,36 @@ pub(crate) fn after(subject: &Subject, acted: &Acted, now: Timestamp) -> MetricA
         Acted::Decided { decided, effect } => decided_status(subject, decided, effect),
     };
     conditions::judge(&mut status.conditions, subject, acted, now);
+    of_membership(&mut status, subject, now);
     status.observed_generation = Some(subject.snapshot.generation);
     status.observed_at = Some(time(now));
     status.history = Some(subject.history.encode());
     status.last_replicas = subject.history.last_replicas.map(autoscaler_core::Replicas::as_i32);
     status.target_uid.clone_from(&subject.target_uid);
     status
+}
+
+/// The status after a look at the members between two evaluations: nothing else is new.
+pub(crate) fn after_look(subject: &Subject, now: Timestamp) -> MetricAutoscalerStatus {
+    let mut status = subject.written.status.clone();
+    of_membership(&mut status, subject, now);
+    status.history = Some(subject.history.encode());
+    status.last_replicas = subject.history.last_replicas.map(autoscaler_core::Replicas::as_i32);
+    status
+}
+
+/// What concerns the members of a cluster.
+fn of_membership(status: &mut MetricAutoscalerStatus, subject: &Subject, now: Timestamp) {
+    conditions::judge_membership(&mut status.conditions, subject, now);
+    status.operation = subject.membership.operation_status();
+    status.membership = subject.membership.memory_status();
+    if let Some(line) = subject.membership.told().and_then(|told| told.line.clone()) {
+        status.decisions.push(clip(line, MAX_DECISION));
+        let surplus = status.decisions.len().saturating_sub(MAX_DECISIONS);
+        status.decisions.drain(..surplus);
+        status.last_scale_time = Some(time(now));
+        status.current_replicas = subject.history.last_replicas.map(autoscaler_core::Replicas::as_i32);
+    }
 }
 
 fn decided_status(subject: &Subject, decided: &Decided, effect: &Effect) -> MetricAutoscalerStatus {

@@ -48,6 +48,13 @@ pub(super) async fn write(
     (!said).then_some(Unsaid)
 }
 
+/// Stores what is remembered of the members before something is done to one of them. Returns whether it is stored: if it is
+/// not, or nobody knows, nothing may be done (M15).
+pub(crate) async fn store(context: &Context, subject: &mut Subject, next: &MetricAutoscalerStatus) -> bool {
+    let may_try = subject.refused.is_none() && subject.written.may_be_tried(context.clock.boot());
+    may_try && send(context, subject, next).await
+}
+
 /// Says that the status was refused, with what was accepted before.
 pub(super) async fn say_refused(context: &Context, subject: &mut Subject, now: Timestamp) {
     let message = subject.refused.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -109,7 +116,7 @@ fn fail(context: &Context, subject: &mut Subject, next: &MetricAutoscalerStatus,
         Some(_) => Setback::Refused,
     };
     let (interval, now) = (subject.interval(), context.clock.boot());
-    subject.written.set_back(setback, next.history.as_ref(), interval, now);
+    subject.written.set_back(setback, next, interval, now);
 }
 
 /// Whether the object is gone. That its status is not found may have other causes: a definition that has lost its
@@ -151,8 +158,7 @@ async fn refresh_version(context: &Context, subject: &mut Subject) -> bool {
     let Some(present) = Snapshot::of(&object).filter(|present| present.uid == subject.snapshot.uid) else {
         return false;
     };
-    let history = present.status().and_then(|status| status.history.as_ref());
-    let is_ours = subject.written.is_ours(history);
+    let is_ours = subject.written.is_ours(present.status());
     if !is_ours {
         tracing::warn!(%namespace, %name, "status was written by somebody else");
         subject.distrust_memory(&present);

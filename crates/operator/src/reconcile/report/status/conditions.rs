@@ -61,17 +61,38 @@ impl ConditionChange {
 fn is_news(of: ConditionType, condition: &Condition, is_ready: bool) -> bool {
     match of {
         ConditionType::Ready => true,
+        // That members could not be asked is over at the next look, as a rule.
+        ConditionType::MembershipHealthy => condition.reason != reason::NOT_PROBED,
         ConditionType::AbleToScale => condition.reason == reason::FAILED_UPDATE_SCALE,
         ConditionType::ScalingLimited => is_ready && condition.reason == reason::SCALE_DOWN_BLOCKED_BY_METRIC,
-        // Of the members of a cluster nothing is judged yet.
-        ConditionType::ScalingActive | ConditionType::MembershipHealthy | ConditionType::MembershipStable => false,
+        ConditionType::ScalingActive => false,
+        // Phases have events of their own.
+        ConditionType::MembershipStable => is_worth_a_look(&condition.reason),
     }
 }
 
-/// Status, reason and message of one condition.
-type Finding = (Status, &'static str, String);
+/// Whether an operation waits for something that does not end by itself, as a rule.
+fn is_worth_a_look(reason: &str) -> bool {
+    [
+        reason::SHRINK_HELD,
+        reason::QUORUM_AT_RISK,
+        reason::STALE_CLAIM,
+        reason::STEP_STALLED,
+        reason::NOBODY_AFFIRMS,
+        reason::LEAVER_SERVES_ALONE,
+        reason::LEAVER_LINGERS,
+        reason::NODE_NOT_LOST,
+        reason::JOIN_STALLED,
+        reason::TARGET_REPLACED,
+        reason::OPERATION_UNREADABLE,
+    ]
+    .contains(&reason)
+}
 
-/// Sets all four.
+/// Status, reason and message of one condition.
+pub(crate) type Finding = (Status, &'static str, String);
+
+/// Sets those of every autoscaler.
 pub(super) fn judge(conditions: &mut Vec<Condition>, subject: &Subject, acted: &Acted, now: Timestamp) {
     let findings = match acted {
         Acted::Blocked(blocked) => blocked_findings(blocked),
@@ -95,6 +116,30 @@ pub(super) fn judge(conditions: &mut Vec<Condition>, subject: &Subject, acted: &
             },
             now,
         );
+    }
+}
+
+/// Sets those of the members of a cluster, or takes them away where there are none.
+pub(super) fn judge_membership(conditions: &mut Vec<Condition>, subject: &Subject, now: Timestamp) {
+    let Some(told) = subject.membership.told() else {
+        let of_membership = [ConditionType::MembershipHealthy, ConditionType::MembershipStable];
+        conditions.retain(|condition| of_membership.iter().all(|of| of.as_str() != condition.type_));
+        return;
+    };
+    let both = [
+        (ConditionType::MembershipHealthy, told.healthy.clone()),
+        (ConditionType::MembershipStable, told.stable.clone()),
+    ];
+    for (condition, (status, reason, message)) in both {
+        let observed_generation = Some(subject.snapshot.generation);
+        let verdict = Verdict {
+            condition,
+            status,
+            reason,
+            message,
+            observed_generation,
+        };
+        set_condition(conditions, verdict, now);
     }
 }
 

@@ -115,7 +115,11 @@ fn decided_on<const N: usize>(subject: &mut Subject, readings: [(&str, Reading);
         mode,
         now,
     };
-    Box::new(Decided { decision, seen })
+    Box::new(Decided {
+        decision,
+        free: None,
+        seen,
+    })
 }
 
 fn held(decided: Box<Decided>) -> Acted {

@@ -1,0 +1,373 @@
+//! What follows from one look: an operation begins, goes on, or ends. What is intended is stored before it is done; a write
+//! that is lost means that nothing is done (M15).
+
+use autoscaler_api::ScaleTargetRef;
+use autoscaler_api::conditions::{Status, reason};
+use autoscaler_api::status::MAX_RECORD;
+use autoscaler_core::explain::membership as explain;
+use autoscaler_core::explain::whole_seconds;
+use autoscaler_core::membership::{
+    Effect, Ended, Event, Idle, Leave, Operation, Then, Wait, Work, adopt, begin as core_begin, step,
+};
+use autoscaler_core::{Change, ChangeCause, Replicas};
+use autoscaler_members::Members;
+use jiff::Timestamp;
+
+use super::act::{self, Sized};
+use super::intent::Intent;
+use super::look::{Look, reader};
+use super::profiles::Known;
+use super::right::MissingRight;
+use super::scene::SceneError;
+use super::tend::{TARGET_GONE, look_soon};
+use super::told::{self, Told};
+use super::{Held, finalizer};
+use crate::attempt::Attempt;
+use crate::context::Context;
+use crate::events::Happening;
+use crate::gate::CallError;
+use crate::reconcile::report::write;
+use crate::subject::Subject;
+
+/// What a stored operation that cannot be read is told as.
+pub(super) fn unreadable(why: &str) -> Told {
+    let message = format!("{why}: it was written by another version of the operator, and nothing is done about it");
+    let finding = (Status::Unknown, reason::OPERATION_UNREADABLE, message.clone());
+    let mut told = Told::new((Status::Unknown, reason::NOT_PROBED, message), finding);
+    told.doing = None;
+    told
+}
+
+/// What another term has sent may still be on its way (M15).
+pub(super) fn must_wait(context: &Context, subject: &Subject, known: &Known, now: Timestamp) -> bool {
+    let Some(operation) = subject
+        .membership
+        .operation()
+        .filter(|operation| operation.epoch < context.epoch)
+    else {
+        return false;
+    };
+    let in_flight = known.compiled.machine().times.in_flight.duration();
+    let arrives = operation.sent.and_then(|sent| sent.saturating_add(in_flight).ok());
+    arrives.is_some_and(|arrives| now < arrives)
+}
+
+pub(super) fn waiting_for_the_last_term(subject: &Subject) -> Told {
+    let why = "another replica of the operator led until now: what it sent may still arrive";
+    let mut told = Told::unknown(why);
+    if let Some(operation) = subject.membership.operation() {
+        let (mut stable, doing) = told::under_way(operation, Some(&Wait::UnderWay), &subject.snapshot.requests);
+        stable.2 = format!("{}; {why}", stable.2);
+        (told.stable, told.doing) = (stable, Some(doing));
+    }
+    told
+}
+
+/// Which operation begins, if any.
+pub(super) fn begin(context: &Context, subject: &mut Subject, look: &Look, intent: &Intent, now: Timestamp) -> Told {
+    let healthy = told::healthy(&look.world, None, look.undrained.as_deref(), &look.trouble);
+    let machine = look.known.compiled.machine();
+    let name = |ordinal| Members::name(&look.known.compiled, &look.scene.cluster, ordinal);
+    let replicas = look.world.target.replicas;
+    let wanted = intent.desired(replicas, subject.membership.memory.goal);
+    let id = id_of(replicas, now);
+    let retry = subject.membership.memory.retry(intent.cooldown, now);
+    let at_rest = |subject: &Subject, idle: &Idle| {
+        let wants_shrink = wanted < replicas;
+        let memory = &subject.membership.memory;
+        told::at_rest(idle, memory, retry, wants_shrink, &subject.snapshot.requests)
+    };
+    if !intent.may_begin() {
+        let idle = intent.idle();
+        return Told::new(healthy, at_rest(subject, &idle));
+    }
+    let ceiling = intent.bounds.map_or(replicas, |(_, ceiling)| ceiling);
+    let adopted = adopt(&look.world, machine, look.about, name, &id, now);
+    let begun = adopted.map_or_else(|| core_begin(&look.world, machine, ceiling, name, &id, now), Ok);
+    let operation = match begun {
+        Ok(operation) => operation,
+        Err(idle) => {
+            if idle == Idle::AtGoal {
+                subject.membership.memory.goal = None;
+            }
+            return Told::new(healthy, at_rest(subject, &idle));
+        }
+    };
+    let is_shrink = operation.work == Work::Leave(Leave::Gating);
+    if is_shrink && retry != autoscaler_core::membership::Retry::Now {
+        return Told::new(healthy, at_rest(subject, &Idle::AtGoal));
+    }
+    if operation.encode().len() > MAX_RECORD {
+        let why = "the cluster has more members than can be remembered, so no operation begins";
+        return Told::new(healthy, (Status::Unknown, reason::NOT_PROBED, why.to_owned()));
+    }
+    let keeper = &mut subject.membership;
+    keeper.memory.begins(&operation);
+    keeper.profile = Some(look.known.clone());
+    let (stable, doing) = told::under_way(&operation, None, &subject.snapshot.requests);
+    let mut told = Told::new(healthy, stable);
+    told.happenings
+        .push(Happening::operation(reason::OPERATION_BEGUN, false, doing.clone()));
+    told.doing = Some(doing);
+    keeper.held = Held::Operation(Box::new(operation));
+    look_soon(context, subject);
+    told
+}
+
+/// The size, and the time in milliseconds: unique, and short enough for an annotation.
+fn id_of(replicas: Replicas, now: Timestamp) -> String {
+    format!("at-{replicas}-{:x}", now.as_millisecond())
+}
+
+/// An operation goes on.
+pub(super) async fn advance(
+    context: &Context,
+    subject: &mut Subject,
+    look: &Look,
+    before: Operation,
+    reference: &ScaleTargetRef,
+    now: Timestamp,
+) -> Told {
+    let machine = look.known.compiled.machine();
+    let next = step(&before, &Event::Looked(Box::new(look.world.clone())), machine, now);
+    let after = next.operation;
+    let wait = match &next.then {
+        Then::Wait(wait) => Some(wait.clone()),
+        Then::Act(_) | Then::Look | Then::End(_) => None,
+    };
+    let (stable, doing) = told::under_way(&after, wait.as_ref(), &subject.snapshot.requests);
+    let healthy = told::healthy(&look.world, Some(&after), look.undrained.as_deref(), &look.trouble);
+    let mut told = Told::new(healthy, stable);
+    told.doing = Some(doing);
+    told.happenings.extend(told::advanced(&before, &after));
+    let is_stuck = wait.as_ref().is_some_and(told::is_stalled);
+    if is_stuck && !std::mem::replace(&mut subject.membership.is_stuck, is_stuck) {
+        context.metrics.operation_stalled();
+    }
+    subject.membership.is_stuck = is_stuck;
+    match next.then {
+        Then::Wait(_) => subject.membership.held = Held::Operation(Box::new(after)),
+        Then::Look => {
+            subject.membership.held = Held::Operation(Box::new(after));
+            look_soon(context, subject);
+        }
+        Then::End(ended) => end(context, subject, &after, ended, now, &mut told).await,
+        Then::Act(effect) => {
+            if let Err(why) = prepare_act(context, subject, &after, &told).await {
+                if let NotReady::Forbidden(right) = &why {
+                    told.healthy = (Status::False, reason::FORBIDDEN, right.to_string());
+                }
+                told.stable.2 = format!("{}; {why}", told.stable.2);
+                told.happenings.clear();
+                return told;
+            }
+            subject.membership.held = Held::Operation(Box::new(after.clone()));
+            carry_out(context, subject, look, &after, effect, (reference, now), &mut told).await;
+        }
+    }
+    told
+}
+
+/// Why an act is not done yet.
+#[derive(Debug, thiserror::Error)]
+enum NotReady {
+    /// Our finalizer could not be put on.
+    #[error("{0}")]
+    Forbidden(MissingRight),
+    /// Likewise, for another reason.
+    #[error(transparent)]
+    Call(CallError),
+    /// Somebody else wrote the status.
+    #[error("the autoscaler was changed by somebody else meanwhile, and is looked at anew")]
+    Changed,
+    /// What is intended is not stored, or nobody knows.
+    #[error("what is intended could not be stored, so nothing was done")]
+    NotStored,
+}
+
+/// Everything that must be so before an act: our finalizer is on, and what is intended is stored.
+async fn prepare_act(
+    context: &Context,
+    subject: &mut Subject,
+    intended: &Operation,
+    told: &Told,
+) -> Result<(), NotReady> {
+    let needs_finalizer = matches!(intended.work, Work::Leave(_) | Work::Forget);
+    let has_finalizer = subject.snapshot.has_finalizer || subject.membership.has_finalizer;
+    if needs_finalizer && !has_finalizer && !subject.snapshot.terminating {
+        match finalizer::set(context, subject, true).await {
+            Ok(true) => {}
+            Ok(false) => return Err(NotReady::Changed),
+            Err(SceneError::Forbidden(right)) => return Err(NotReady::Forbidden(right)),
+            Err(SceneError::Call(error)) => return Err(NotReady::Call(error)),
+        }
+    }
+    let operation = Some(subject.membership.status_of(intended, told.doing.clone()));
+    let is_stored = store(context, subject, operation).await;
+    is_stored.then_some(()).ok_or(NotReady::NotStored)
+}
+
+async fn store(context: &Context, subject: &mut Subject, operation: Option<autoscaler_api::OperationStatus>) -> bool {
+    let next = autoscaler_api::MetricAutoscalerStatus {
+        operation,
+        membership: subject.membership.memory.status(),
+        ..subject.written.status.clone()
+    };
+    write::store(context, subject, &next).await
+}
+
+async fn carry_out(
+    context: &Context,
+    subject: &mut Subject,
+    look: &Look,
+    intended: &Operation,
+    effect: Effect,
+    (reference, now): (&ScaleTargetRef, Timestamp),
+    told: &mut Told,
+) {
+    let sized = match effect {
+        Effect::Drain(_) | Effect::Undo(_) | Effect::Forget => {
+            let reader = reader(context, subject, reference);
+            let flight = act::send(context, look, &reader, intended, effect).await;
+            subject.membership.flight = flight;
+            return;
+        }
+        Effect::Lower { from, to } => (from, to, act::lower(context, look, intended, from, to).await),
+        Effect::Raise { from, to } => (from, to, act::raise(context, look, to).await),
+    };
+    let (from, to, sized) = sized;
+    let replied = step(
+        intended,
+        &Event::Replied(sized.reply()),
+        look.known.compiled.machine(),
+        now,
+    );
+    subject.membership.held = Held::Operation(Box::new(replied.operation));
+    let why = explain::operation(intended);
+    let line = format!("{}: {from} -> {to}: {why}", whole_seconds(now));
+    match sized {
+        Sized::Written(stored) if stored != from => {
+            record(subject, from, stored, now);
+            told.happenings.push(Happening::rescaled(from, stored, &why));
+            told.line = Some(line);
+        }
+        Sized::Unknown => {
+            subject.attempt = Some(Attempt {
+                target_uid: look.scene.target.uid.clone(),
+                from,
+                to,
+                at: now,
+                why,
+                line,
+            });
+        }
+        Sized::Written(_) | Sized::Refused | Sized::NotSent => {}
+    }
+    look_soon(context, subject);
+}
+
+/// A change of ours is no change by somebody else (R14).
+fn record(subject: &mut Subject, from: Replicas, to: Replicas, at: Timestamp) {
+    if let Ok(prepared) = &subject.prepared {
+        let cause = ChangeCause::Ours;
+        subject
+            .history
+            .record_change(Change { from, to, at, cause }, &prepared.policy);
+    }
+}
+
+/// An operation ends: first that is stored, then it is forgotten and the autoscaler released (M13).
+async fn end(
+    context: &Context,
+    subject: &mut Subject,
+    operation: &Operation,
+    ended: Ended,
+    now: Timestamp,
+    told: &mut Told,
+) {
+    let generation = subject.snapshot.generation;
+    let before = subject.membership.memory.clone();
+    subject.membership.memory.ends(operation, ended, generation, now);
+    subject.membership.held = Held::Operation(Box::new(operation.clone()));
+    if !store(context, subject, None).await {
+        subject.membership.memory = before;
+        told.stable.2 = format!("{}; its end could not be stored yet", told.stable.2);
+        return;
+    }
+    let keeper = &mut subject.membership;
+    (keeper.held, keeper.profile, keeper.flight, keeper.looked) = (Held::Nothing, None, None, None);
+    context.metrics.operation_ended(operation, ended);
+    let sentence = explain::ended(operation, ended);
+    let (reason, is_warning) = match ended {
+        Ended::Done => (reason::OPERATION_DONE, false),
+        Ended::Aborted(_) => (reason::OPERATION_ABORTED, true),
+        Ended::Withdrawn => (reason::OPERATION_DONE, true),
+    };
+    told.happenings
+        .push(Happening::operation(reason, is_warning, sentence.clone()));
+    told.doing = None;
+    told.stable = (Status::True, reason::STABLE, sentence);
+    if let Err(error) = finalizer::set(context, subject, false).await {
+        tracing::warn!(name = subject.snapshot.name, %error, "failed to release the autoscaler");
+    }
+    look_soon(context, subject);
+}
+
+/// The target is gone, and so is whatever was to be done about its members (M13).
+pub(super) async fn end_without_target(context: &Context, subject: &mut Subject, now: Timestamp) -> Told {
+    let mut told = Told::unknown("the StatefulSet does not exist any more");
+    if let Some(operation) = subject.membership.operation().cloned() {
+        end(context, subject, &operation, TARGET_GONE, now, &mut told).await;
+    }
+    told
+}
+
+/// An autoscaler that is being deleted is not held for ever: at a deadline it is let go whatever became of its operation
+/// (M13).
+pub(super) async fn overdue(context: &Context, subject: &mut Subject, now: Timestamp) -> Option<Told> {
+    let deleted = subject.snapshot.deleted?;
+    subject.membership.operation()?;
+    let known = subject.membership.profile.clone();
+    let total = known.map_or(LONGEST_HELD, |known| known.compiled.machine().times.total.duration());
+    let ends = deleted.saturating_add(total).ok()?;
+    if now < ends {
+        return None;
+    }
+    abandon(context, subject).await;
+    Some(Told::unknown(
+        "the autoscaler is deleted, and its operation was given up at the deadline",
+    ))
+}
+
+/// So long a deleted autoscaler is held where its profile is not known.
+const LONGEST_HELD: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+/// Gives an operation up, with an event on the target: the autoscaler will not be there to be asked.
+pub(super) async fn abandon(context: &Context, subject: &mut Subject) {
+    let what = match &subject.membership.held {
+        Held::Nothing => return,
+        Held::Operation(operation) => explain::operation(operation),
+        Held::Unreadable { why, .. } => why.clone(),
+    };
+    let note = format!(
+        "the MetricAutoscaler {} was deleted while an operation was under way, which is given up: {what}; look whether every \
+         pod is a member and every member has a pod",
+        subject.snapshot.name
+    );
+    if !store(context, subject, None).await {
+        return;
+    }
+    let now = subject.now(&context.clock);
+    let happening = Happening::operation(reason::OPERATION_ABANDONED, true, note);
+    if let Some(reference) = subject.membership.reference.clone() {
+        let events = &context.events;
+        events
+            .send_on_target(&context.metrics, &subject.snapshot, &reference, happening, now)
+            .await;
+    }
+    let keeper = &mut subject.membership;
+    (keeper.held, keeper.profile, keeper.flight) = (Held::Nothing, None, None);
+    if let Err(error) = finalizer::set(context, subject, false).await {
+        tracing::warn!(name = subject.snapshot.name, %error, "failed to release the autoscaler");
+    }
+}

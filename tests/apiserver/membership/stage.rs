@@ -1,0 +1,180 @@
+//! A world with a broker of so many members on a node of its own.
+
+use std::path::Path;
+use std::time::Duration;
+
+use autoscaler_testkit::kubelet::Kubelet;
+use autoscaler_testkit::kubelet::sets::{SetOptions, vernemq};
+use autoscaler_testkit::vernemq::Broker;
+use autoscaler_testkit::wait::eventually;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, PostParams};
+use serde_json::json;
+
+use crate::shared::{operator_binary, rbac_file};
+use crate::world::World;
+
+/// An operation takes as long as its profile says, and the machine may be busy.
+const PATIENCE: Duration = Duration::from_mins(8);
+
+/// See the module.
+pub(super) struct Stage {
+    pub(super) world: World,
+    kubelet: Kubelet,
+}
+
+impl Stage {
+    pub(super) async fn new(name: &str, members: u32) -> Self {
+        let stage = Self::without_rights(name, members).await;
+        stage.give_rights().await;
+        stage
+    }
+
+    /// The same without the role that operations need.
+    pub(super) async fn without_rights(name: &str, members: u32) -> Self {
+        Box::pin(Self::raise(name, members)).await
+    }
+
+    async fn raise(name: &str, members: u32) -> Self {
+        let world = World::new(name).await;
+        let kubelet = Kubelet::start(world.plane, &world.namespace).await.unwrap();
+        let mut options = SetOptions::new("broker", &world.namespace, kubelet.node(), members);
+        options.when_scaled = "Delete";
+        let program = operator_binary().with_file_name("vernemq-double");
+        let set: StatefulSet = serde_json::from_value(vernemq(&options, Path::new(&program))).unwrap();
+        let sets: Api<StatefulSet> = Api::namespaced(world.client.clone(), &world.namespace);
+        sets.create(&PostParams::default(), &set).await.unwrap();
+        let stage = Self { world, kubelet };
+        stage.set_netsplits(0.0).await;
+        stage.wait_pods(members).await;
+        stage.wait_members(members).await;
+        stage
+    }
+
+    /// What `docs/guide/stateful.md` says to bind.
+    pub(super) async fn give_rights(&self) {
+        let role = rbac_file("membership_role.yaml");
+        self.world.plane.apply(&role).await.unwrap();
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "metric-autoscaler-membership", "namespace": self.world.namespace},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "metric-autoscaler-membership"},
+            "subjects": [{"kind": "ServiceAccount", "name": "metric-autoscaler", "namespace": self.world.namespace}],
+        });
+        self.world.plane.apply(&binding.to_string()).await.unwrap();
+    }
+
+    /// An autoscaler with 100 of this load per member.
+    pub(super) async fn autoscale(&self, load: f64) {
+        self.world.set_load(load).await;
+        let more = "  membership: {profileName: vernemq}\n";
+        self.world.autoscale("broker", "StatefulSet", "broker", more).await;
+    }
+
+    /// A netsplit was seen a moment ago.
+    pub(super) async fn shut_the_gate(&self) {
+        self.set_netsplits(1.0).await;
+        let query = format!(
+            "sum(increase(vernemq_netsplit_detected{{namespace=\"{}\",pod=~\"broker-[0-9]+\"}}[5m]))",
+            self.world.namespace
+        );
+        self.world.prometheus.wait_for(&query, |seen| seen > 0.0).await;
+    }
+
+    async fn set_netsplits(&self, count: f64) {
+        let series = "vernemq_netsplit_detected{pod=\"broker-0\"}";
+        self.world.exporter.set(series, count);
+        let query = format!("vernemq_netsplit_detected{{namespace=\"{}\"}}", self.world.namespace);
+        self.world
+            .prometheus
+            .wait_for(&query, |seen| (seen - count).abs() < 1e-9)
+            .await;
+    }
+
+    pub(super) async fn wait_pods(&self, count: u32) {
+        let sets: Api<StatefulSet> = Api::namespaced(self.world.client.clone(), &self.world.namespace);
+        eventually(&format!("{count} ready pods"), PATIENCE, || async {
+            let status = sets.get("broker").await.unwrap().status.unwrap_or_default();
+            let seen = (status.replicas, status.ready_replicas.unwrap_or_default());
+            let wanted = i32::try_from(count).unwrap();
+            (seen == (wanted, wanted)).then_some(()).ok_or(format!("{seen:?}"))
+        })
+        .await;
+    }
+
+    /// Waits until every pod lists exactly so many members, all running.
+    pub(super) async fn wait_members(&self, count: u32) {
+        self.wait_pods(count).await;
+        for ordinal in 0..count {
+            let name = format!("broker-{ordinal}");
+            eventually(&format!("{name} lists {count} members"), PATIENCE, || async {
+                let address = self.kubelet.address(&self.world.namespace, &name);
+                let address = address.ok_or_else(|| "it does not run".to_owned())?;
+                let members = Broker::at(address.into()).members().await?;
+                let is_whole = members.len() == usize::try_from(count).unwrap() && members.values().all(|runs| *runs);
+                is_whole.then_some(()).ok_or(format!("{members:?}"))
+            })
+            .await;
+        }
+    }
+
+    /// Waits until no operation is under way.
+    pub(super) async fn wait_rest(&self) {
+        eventually("no operation is under way", PATIENCE, || async {
+            let status = self.world.status("broker").await;
+            let stable = status.conditions.iter().find(|found| found.type_ == "MembershipStable");
+            let rests = status.operation.is_none() && stable.is_some_and(|stable| stable.status == "True");
+            rests.then_some(()).ok_or(format!("{:?} {stable:?}", status.operation))
+        })
+        .await;
+    }
+
+    pub(super) async fn wait_stable(&self, status: &str, reason: &str) -> String {
+        self.wait("MembershipStable", status, reason).await
+    }
+
+    pub(super) async fn wait_healthy(&self, status: &str, reason: &str) -> String {
+        self.wait("MembershipHealthy", status, reason).await
+    }
+
+    async fn wait(&self, condition: &str, status: &str, reason: &str) -> String {
+        eventually(&format!("{condition}={status}/{reason}"), PATIENCE, || async {
+            let found = self.world.status("broker").await.conditions;
+            let of = found.iter().find(|found| found.type_ == condition);
+            let fits = of.filter(|found| found.status == status && found.reason == reason);
+            fits.map(|found| found.message.clone()).ok_or(format!("{of:?}"))
+        })
+        .await
+    }
+
+    pub(super) async fn describe(&self) -> String {
+        let namespace = &self.world.namespace;
+        let described = self
+            .world
+            .plane
+            .kubectl(&["describe", "mas", "broker", "-n", namespace])
+            .await;
+        described.unwrap().stdout
+    }
+
+    pub(super) async fn finalizers(&self) -> Vec<String> {
+        let autoscaler = self.world.autoscalers().get("broker").await.unwrap();
+        autoscaler.metadata.finalizers.unwrap_or_default()
+    }
+
+    /// How often the members were asked to do this, as they saw it.
+    pub(super) fn calls(&self, of: &str) -> usize {
+        self.kubelet
+            .log()
+            .calls()
+            .iter()
+            .filter(|call| call.path.contains(of))
+            .count()
+    }
+
+    pub(super) fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.world.client.clone(), &self.world.namespace)
+    }
+}
