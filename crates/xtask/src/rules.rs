@@ -76,10 +76,10 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| !c.is_alphanumeric() && c != '_')
 }
 
-/// `R5a`, in this form only.
+/// `R5a` or `M14b`, in this form only.
 fn rule(word: &str) -> Option<String> {
     let digits = word
-        .strip_prefix('R')?
+        .strip_prefix(['R', 'M'])?
         .trim_end_matches(|c: char| c.is_ascii_lowercase());
     let is_number = (1..=2).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
     (is_number && word.len() <= digits.len() + 2).then(|| word.to_owned())
@@ -124,12 +124,15 @@ fn function(line: &str) -> Option<&str> {
         .next()
 }
 
-/// `r17_r18_locks_forbid_shrinking` is about R17 and R18, `case_r13_…` about R13.
+/// `r17_r18_locks_forbid_shrinking` is about R17 and R18, `case_r13_…` about R13, `m14a_…` about M14a.
 fn rules_of(function: &str) -> Vec<String> {
     let name = function.strip_prefix("case_").unwrap_or(function);
-    name.split('_')
-        .map_while(|part| rule(&part.strip_prefix('r').map(|number| format!("R{number}"))?))
-        .collect()
+    let number = |part: &str| match part.split_at_checked(1)? {
+        ("r", number) => rule(&format!("R{number}")),
+        ("m", number) => rule(&format!("M{number}")),
+        _ => None,
+    };
+    name.split('_').map_while(number).collect()
 }
 
 /// A file, or all files below a directory that may name a rule.
@@ -190,6 +193,8 @@ mod tests {
     fn tests_are_functions_that_are_run_and_scenarios() {
         let text = "#[test]\nfn r1_r2_a_test() {}\n\n#[rstest]\n#[case::one(1)]\nasync fn case_r3_row() {}\n";
         assert_eq!(named("a.rs", text).tested, rules(&["R1", "R2", "R3"]));
+        let text = "#[test]\nfn m14a_r22_a_test_of_both() {}\n";
+        assert_eq!(named("a.rs", text).tested, rules(&["M14a", "R22"]));
         let text = "# Not R1\nscenario R4 A title, and R5a\n";
         assert_eq!(named("a.scale", text).tested, rules(&["R4", "R5a"]));
     }

@@ -227,6 +227,23 @@ async fn the_operator_may_write_sizes_status_events_and_its_lease_only() {
     }
 }
 
+/// A readiness gate of ours would be set in the status of pods: while nobody runs the operator no pod would be Ready.
+#[tokio::test]
+async fn m17_no_pod_waits_for_the_operator_to_be_ready() {
+    for target in RUNNING {
+        let rendered = Rendered::of(target).await;
+        let roles = rendered.of_kind("ClusterRole").chain(rendered.of_kind("Role"));
+        for rule in roles.filter_map(|role| role["rules"].as_array()).flatten() {
+            let (resources, verbs) = (texts(&rule["resources"]), texts(&rule["verbs"]));
+            let is_of_pods = resources
+                .iter()
+                .any(|resource| resource.split('/').next() == Some("pods"));
+            let reads = verbs.iter().all(|verb| ["get", "list", "watch"].contains(verb));
+            assert!(!is_of_pods || reads, "{target}: {rule}");
+        }
+    }
+}
+
 /// Who applies it needs no right to the cluster, and nothing of it is left elsewhere.
 #[tokio::test]
 async fn the_namespaced_target_has_nothing_outside_of_its_namespace() {

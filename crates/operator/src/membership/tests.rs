@@ -148,6 +148,25 @@ async fn r24_at_rest_nothing_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn m14b_members_are_asked_at_once_and_then_every_five_minutes() {
+    let mut stage = Stage::new(3);
+    stage.turn(3).await;
+    assert!(stage.looks() > 0, "not first when a member is to leave");
+    stage.until_rest(3).await;
+    for _ in 0..3 {
+        let before = stage.looks();
+        let mut turns = 0;
+        while stage.looks() == before {
+            stage.turn(3).await;
+            turns += 1;
+            assert!(turns <= 305, "nobody was asked");
+        }
+        // The first of them began before it was counted.
+        assert!(turns > 280, "asked after {turns} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn m14a_an_annotation_takes_back_the_operation_that_it_names_and_no_other() {
     let mut stage = Stage::new(3);
     stage

@@ -23,6 +23,7 @@ struct State {
     members: BTreeSet<u32>,
     soft: BTreeSet<u32>,
     stopped: BTreeSet<u32>,
+    looks: u32,
 }
 
 impl Brokers {
@@ -39,6 +40,11 @@ impl Brokers {
 
     pub(super) fn members(&self) -> Vec<u32> {
         self.state.lock().unwrap().members.iter().copied().collect()
+    }
+
+    /// How often they were asked.
+    pub(super) fn looks(&self) -> u32 {
+        self.state.lock().unwrap().looks
     }
 
     /// A new pod joins; one whose pod is gone is stopped no more.
@@ -59,7 +65,8 @@ impl Brokers {
     }
 
     fn found(&self, profile: &Compiled, cluster: &Cluster, about: u32, steps: usize) -> Found {
-        let state = self.state.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
+        state.looks += 1;
         let name = |ordinal: u32| Members::name(profile, cluster, ordinal);
         let lists: Vec<String> = state.members.iter().map(|member| name(*member)).collect();
         let view = |ordinal: u32| View {

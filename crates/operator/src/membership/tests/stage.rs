@@ -131,6 +131,10 @@ impl Stage {
         self.context = self.server.deposed(Arc::new(self.brokers.clone()));
     }
 
+    pub(super) fn looks(&self) -> u32 {
+        self.brokers.looks()
+    }
+
     pub(super) fn members(&self) -> Vec<u32> {
         self.brokers.members()
     }
