@@ -50,7 +50,7 @@ async fn load_that_comes_back_before_the_commit_takes_it_back_and_nothing_is_lef
 
 #[tokio::test]
 async fn m10_a_person_who_scales_down_is_told_of_who_is_missing() {
-    let stage = Stage::new("person", 3).await;
+    let stage = Stage::with_kept_claims("person", 3).await;
     let _operator = stage.world.operator().await;
     stage.autoscale(300.0).await;
     stage.wait_healthy("True", reason::MEMBERS_AGREE).await;

@@ -218,6 +218,8 @@ async fn the_operator_may_write_sizes_status_events_and_its_lease_only() {
             "create events",
             "create leases",
             "patch deployments/scale",
+            // Its finalizer, by a role that is bound only where there are members (M13).
+            "patch metricautoscalers",
             "patch metricautoscalers/status",
             "patch replicasets/scale",
             "patch statefulsets/scale",

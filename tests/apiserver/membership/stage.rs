@@ -31,18 +31,28 @@ impl Stage {
         stage
     }
 
-    /// The same without the role that operations need.
-    pub(super) async fn without_rights(name: &str, members: u32) -> Self {
-        Box::pin(Self::raise(name, members)).await
+    /// The same, and claims are kept.
+    pub(super) async fn with_kept_claims(name: &str, members: u32) -> Self {
+        let stage = Box::pin(Self::raise(name, members, "Retain")).await;
+        stage.give_rights().await;
+        stage
     }
 
-    async fn raise(name: &str, members: u32) -> Self {
+    /// The same without the role that operations need.
+    pub(super) async fn without_rights(name: &str, members: u32) -> Self {
+        Box::pin(Self::raise(name, members, "Delete")).await
+    }
+
+    async fn raise(name: &str, members: u32, when_scaled: &str) -> Self {
         let world = World::new(name).await;
         let kubelet = Kubelet::start(world.plane, &world.namespace).await.unwrap();
         let mut options = SetOptions::new("broker", &world.namespace, kubelet.node(), members);
-        options.when_scaled = "Delete";
+        options.when_scaled = when_scaled;
         let program = operator_binary().with_file_name("vernemq-double");
-        let set: StatefulSet = serde_json::from_value(vernemq(&options, Path::new(&program))).unwrap();
+        let mut set = vernemq(&options, Path::new(&program));
+        // As the chart has it, at our pace: who has left and was started again is not Ready at once.
+        set["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"] = json!(6);
+        let set: StatefulSet = serde_json::from_value(set).unwrap();
         let sets: Api<StatefulSet> = Api::namespaced(world.client.clone(), &world.namespace);
         sets.create(&PostParams::default(), &set).await.unwrap();
         let stage = Self { world, kubelet };

@@ -16,6 +16,10 @@ pub(super) fn step(operation: &Operation, world: &World, profile: &Profile, now:
         // Somebody scaled back: its data is where it was, and nothing is lost.
         return end(operation, Ended::Aborted(AbortCause::ReplicasChanged));
     }
+    // Nothing was sent yet, and somebody wants the member back: to bring it back heals the cluster (M10).
+    if operation.attempt.is_none() && world.wish.desired > world.target.replicas {
+        return end(operation, Ended::Aborted(AbortCause::Load));
+    }
     match world.listed_by_survivors(member.ordinal, &member.name) {
         Listed::ByNone => end(operation, Ended::Done),
         Listed::Unknown => wait(operation, Wait::Forgotten),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::operation::{AbortCause, Attempt, Join, Leave, Looks, Member, Operation, Plan, Work};
 use super::profile::Profile;
-use super::world::World;
+use super::world::{Fact, World};
 use crate::Replicas;
 
 /// Why no operation begins although the size is not the one that is asked for.
@@ -117,9 +117,13 @@ pub fn adopt(
     let reached = plan.steps.len();
     let is_highest = target.ordinals().end.checked_sub(1) == Some(ordinal);
     let commit = plan.steps.iter().position(|step| step.commits);
+    // A profile may say so of every member while another one is down, for then it cannot tell (VerneMQ waits with a leave
+    // until all are up): it is believed only where the others are known to be well.
+    let are_well = Fact::all(world.survivors(ordinal).map(|view| view.is_healthy)).is_yes();
+    let is_leaving = world.subject.is_leaving.is_yes() && are_well;
     let is_left = world.residue.iter().any(|residue| residue.is_yes());
     let (work, attempt) = match commit {
-        Some(step) if is_highest && world.subject.is_leaving.is_yes() => {
+        Some(step) if is_highest && is_leaving => {
             // It was sent by somebody: it is never sent blindly a second time.
             let sent = Attempt {
                 number: 1,

@@ -12,6 +12,7 @@ use super::credentials::{self, CredentialError};
 use super::intent::Intent;
 use super::profiles::{Known, ProfileError};
 use super::questions::Asking;
+use super::right::MissingRight;
 use super::scene::{Reader, Scene, SceneError};
 use super::told::Told;
 use super::world::{Extra, world};
@@ -33,6 +34,8 @@ pub(super) struct Look {
     pub undrained: Option<String>,
     /// What could not be answered, for people.
     pub trouble: Vec<String>,
+    /// A right that is missing.
+    pub lacks: Option<MissingRight>,
 }
 
 /// Why nothing was found.
@@ -140,6 +143,7 @@ pub(super) async fn look(
         world: seen,
         about,
         trouble,
+        lacks: extra.lacks,
     })
 }
 
@@ -160,7 +164,12 @@ async fn extra(
         Some(Work::Join(_)) => extra.claim = Some(reader.claim(scene, about).await?),
         Some(Work::Forget) => {
             extra.claim = Some(reader.claim(scene, about).await?);
-            extra.is_node_lost = reader.is_nothing_cut_off().await?;
+            // Without the right it is not known, and the operation can still end otherwise.
+            match reader.is_nothing_cut_off().await {
+                Ok(is_nothing_cut_off) => extra.is_node_lost = is_nothing_cut_off,
+                Err(SceneError::Forbidden(right)) => extra.lacks = Some(right),
+                Err(error) => return Err(error),
+            }
         }
         Some(Work::Leave(Leave::Gating)) => extra.budgets = reader.budgets(scene).await?,
         Some(Work::Leave(_)) | None => {}

@@ -138,6 +138,9 @@ pub(super) async fn advance(
     let (stable, doing) = told::under_way(&after, wait.as_ref(), &subject.snapshot.requests);
     let healthy = told::healthy(&look.world, Some(&after), look.undrained.as_deref(), &look.trouble);
     let mut told = Told::new(healthy, stable);
+    if let Some(right) = &look.lacks {
+        told.healthy = (Status::False, reason::FORBIDDEN, right.to_string());
+    }
     told.doing = Some(doing);
     told.happenings.extend(told::advanced(&before, &after));
     let is_stuck = wait.as_ref().is_some_and(told::is_stalled);

@@ -3,6 +3,7 @@
 use autoscaler_core::membership::{Fact, Gate, PodState, SubjectState, Wish, World};
 use autoscaler_members::{Compiled, Found, Members};
 
+use super::right::MissingRight;
 use super::scene::Scene;
 
 /// What only some operations need.
@@ -18,6 +19,8 @@ pub(super) struct Extra {
     pub is_node_lost: bool,
     /// The namespace is being deleted.
     pub is_namespace_going: bool,
+    /// A right without which something of this is not known.
+    pub lacks: Option<MissingRight>,
 }
 
 /// Puts everything together.

@@ -61,6 +61,13 @@ fn m10_nobody_is_forgotten_but_by_name_or_when_nothing_is_left_of_it() {
     let operation = begin(&world).unwrap();
     assert_eq!(operation.work, Work::Forget);
     assert_eq!(seen(&operation, &world, 1).then, Then::Act(Effect::Forget));
+    // A larger cluster is wanted: to bring it back comes first.
+    let mut wanted = world.clone();
+    wanted.wish.desired = replicas(3);
+    assert_eq!(
+        seen(&operation, &wanted, 1).then,
+        Then::End(Ended::Aborted(AbortCause::Load))
+    );
     // A pod on a node that is merely cut off still runs (M4).
     world.subject.is_node_lost = false;
     assert_eq!(seen(&operation, &world, 1).then, Then::Wait(Wait::NodeLost));
@@ -178,4 +185,14 @@ fn m5_looks_between_two_decisions_count_for_nothing() {
     let cause = AbortCause::Load;
     let aborting = Work::Leave(Leave::Aborting { left: 2, cause });
     assert_eq!(second.operation.work, aborting);
+}
+
+#[test]
+fn m13_that_a_member_leaves_is_not_believed_while_another_one_is_not_well() {
+    let mut world = world(3, 3);
+    world.subject.is_leaving = Fact::Yes;
+    for doubt in [Fact::No, Fact::Unknown] {
+        world.views[0].is_healthy = doubt;
+        assert_eq!(adopt(&world, &profile(), 2, name, "op-1", at(0)), None);
+    }
 }
