@@ -5,7 +5,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use autoscaler_testkit::isolation::cgroup_directories;
@@ -29,7 +30,9 @@ echo "$TESTKIT_CGROUP"
 
 fn isolated(orphan: u32, ending: &str) -> Child {
     let script = format!("{INTRUDER}{ending}");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_testkit"));
+    // Whoever runs the tests in the background of a script ignores SIGINT, and so would all below.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_testkit")]);
     command.args(["isolated", "sh", "-c", &script, &orphan.to_string()]);
     command
         .stdin(Stdio::null())
@@ -57,6 +60,15 @@ fn is_refused(child: &mut Child) -> bool {
     child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
     assert!(words.contains("that needs root"), "{words}");
     true
+}
+
+/// Its end, which must come.
+async fn ended(child: &mut Child) -> ExitStatus {
+    let child = Mutex::new(child);
+    eventually("the runner ends", DEADLINE, || async {
+        child.lock().unwrap().try_wait().unwrap()
+    })
+    .await
 }
 
 async fn nothing_is_left(cgroup: &str, orphan: u32) {
@@ -98,7 +110,7 @@ async fn of_a_command_that_ends_nothing_is_left_but_its_code() {
         return;
     }
     let cgroup = said(&mut child);
-    assert_eq!(child.wait().unwrap().code(), Some(3));
+    assert_eq!(ended(&mut child).await.code(), Some(3));
     // At once: the runner ends after everything else.
     assert_eq!(processes_with(71_000_001), Vec::<String>::new());
     assert!(!Path::new("/var/lib/intruder").exists());
@@ -113,7 +125,7 @@ async fn of_a_command_whose_runner_is_killed_nothing_is_left() {
     }
     let cgroup = said(&mut child);
     kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
-    child.wait().unwrap();
+    ended(&mut child).await;
     nothing_is_left(&cgroup, 71_000_002).await;
 }
 
@@ -126,6 +138,6 @@ async fn of_a_command_that_is_interrupted_nothing_is_left() {
     let cgroup = said(&mut child);
     // As Ctrl-C does in a terminal.
     kill_process_group(Pid::from_child(&child), Signal::INT).unwrap();
-    child.wait().unwrap();
+    ended(&mut child).await;
     nothing_is_left(&cgroup, 71_000_003).await;
 }
