@@ -299,7 +299,7 @@ async fn an_explicit_null_is_the_same_as_leaving_it_out(#[case] path: &str) {
 
 #[tokio::test]
 async fn what_the_schema_does_not_know_is_pruned() {
-    let stored = submit(&autoscaler_with("membership", json!({"profileName": "vernemq"})))
+    let stored = submit(&autoscaler_with("schedule", json!({"timeZone": "UTC"})))
         .await
         .unwrap();
     assert_eq!(stored["spec"], submit(&autoscaler()).await.unwrap()["spec"]);
