@@ -18,6 +18,7 @@ mod questions;
 mod right;
 mod scene;
 mod steps;
+mod takeover;
 mod tend;
 mod told;
 mod world;
@@ -39,6 +40,7 @@ pub(crate) use intent::Intent;
 use memory::Memory;
 use profiles::Known;
 pub(crate) use profiles::Profiles;
+use takeover::Takeover;
 pub(crate) use tend::{tend, tend_between};
 pub(crate) use told::Told;
 
@@ -88,6 +90,7 @@ pub(crate) struct Keeper {
     has_finalizer: bool,
     /// The last look found it stuck.
     is_stuck: bool,
+    takeover: Takeover,
 }
 
 impl Keeper {
@@ -106,6 +109,7 @@ impl Keeper {
             told: None,
             has_finalizer: false,
             is_stuck: false,
+            takeover: Takeover::default(),
         }
     }
 

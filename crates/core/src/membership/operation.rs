@@ -278,6 +278,18 @@ impl Operation {
         }
     }
 
+    /// The same with what a later look has seen, and not with what it would have begun.
+    #[must_use]
+    pub fn having_seen(&self, later: &Self) -> Self {
+        Self {
+            epoch: later.epoch,
+            survivors: later.survivors.clone(),
+            progress: later.progress,
+            looks: later.looks,
+            ..self.clone()
+        }
+    }
+
     /// The same with one act intended.
     pub(super) fn intending(&self, now: Timestamp) -> Self {
         let number = self.attempt.map_or(0, |attempt| attempt.number);

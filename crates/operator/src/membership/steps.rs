@@ -7,7 +7,7 @@ use autoscaler_api::status::MAX_RECORD;
 use autoscaler_core::explain::membership as explain;
 use autoscaler_core::explain::whole_seconds;
 use autoscaler_core::membership::{
-    Effect, Ended, Event, Idle, Leave, Operation, Then, Wait, Work, adopt, begin as core_begin, step,
+    Effect, Ended, Event, Idle, Leave, Operation, Then, Work, adopt, begin as core_begin, step,
 };
 use autoscaler_core::{Change, ChangeCause, Replicas};
 use autoscaler_members::Members;
@@ -16,9 +16,9 @@ use jiff::Timestamp;
 use super::act::{self, Sized};
 use super::intent::Intent;
 use super::look::{Look, reader};
-use super::profiles::Known;
 use super::right::MissingRight;
 use super::scene::SceneError;
+use super::takeover::Takeover;
 use super::tend::{TARGET_GONE, look_soon};
 use super::told::{self, Told};
 use super::{Held, finalizer};
@@ -35,31 +35,6 @@ pub(super) fn unreadable(why: &str) -> Told {
     let finding = (Status::Unknown, reason::OPERATION_UNREADABLE, message.clone());
     let mut told = Told::new((Status::Unknown, reason::NOT_PROBED, message), finding);
     told.doing = None;
-    told
-}
-
-/// What another term has sent may still be on its way (M15).
-pub(super) fn must_wait(context: &Context, subject: &Subject, known: &Known, now: Timestamp) -> bool {
-    let Some(operation) = subject
-        .membership
-        .operation()
-        .filter(|operation| operation.epoch < context.epoch)
-    else {
-        return false;
-    };
-    let in_flight = known.compiled.machine().times.in_flight.duration();
-    let arrives = operation.sent.and_then(|sent| sent.saturating_add(in_flight).ok());
-    arrives.is_some_and(|arrives| now < arrives)
-}
-
-pub(super) fn waiting_for_the_last_term(subject: &Subject) -> Told {
-    let why = "another replica of the operator led until now: what it sent may still arrive";
-    let mut told = Told::unknown(why);
-    if let Some(operation) = subject.membership.operation() {
-        let (mut stable, doing) = told::under_way(operation, Some(&Wait::UnderWay), &subject.snapshot.requests);
-        stable.2 = format!("{}; {why}", stable.2);
-        (told.stable, told.doing) = (stable, Some(doing));
-    }
     told
 }
 
@@ -155,20 +130,31 @@ pub(super) async fn advance(
             look_soon(context, subject);
         }
         Then::End(ended) => end(context, subject, &after, ended, now, &mut told).await,
-        Then::Act(effect) => {
-            if let Err(why) = prepare_act(context, subject, &after, &told).await {
-                if let NotReady::Forbidden(right) = &why {
-                    told.healthy = (Status::False, reason::FORBIDDEN, right.to_string());
-                }
-                told.stable.2 = format!("{}; {why}", told.stable.2);
-                told.happenings.clear();
-                return told;
-            }
-            subject.membership.held = Held::Operation(Box::new(after.clone()));
-            carry_out(context, subject, look, &after, effect, (reference, now), &mut told).await;
-        }
+        Then::Act(effect) => store_and_act(context, subject, look, &after, effect, (reference, now), &mut told).await,
     }
     told
+}
+
+/// What is intended is stored, and then done.
+pub(super) async fn store_and_act(
+    context: &Context,
+    subject: &mut Subject,
+    look: &Look,
+    intended: &Operation,
+    effect: Effect,
+    (reference, now): (&ScaleTargetRef, Timestamp),
+    told: &mut Told,
+) {
+    if let Err(why) = prepare_act(context, subject, intended, told).await {
+        if let NotReady::Forbidden(right) = &why {
+            told.healthy = (Status::False, reason::FORBIDDEN, right.to_string());
+        }
+        told.stable.2 = format!("{}; {why}", told.stable.2);
+        told.happenings.clear();
+        return;
+    }
+    subject.membership.held = Held::Operation(Box::new(intended.clone()));
+    carry_out(context, subject, look, intended, effect, (reference, now), told).await;
 }
 
 /// Why an act is not done yet.
@@ -299,6 +285,7 @@ async fn end(
     }
     let keeper = &mut subject.membership;
     (keeper.held, keeper.profile, keeper.flight, keeper.looked) = (Held::Nothing, None, None, None);
+    keeper.takeover = Takeover::default();
     context.metrics.operation_ended(operation, ended);
     let sentence = explain::ended(operation, ended);
     let (reason, is_warning) = match ended {

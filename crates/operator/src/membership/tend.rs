@@ -12,7 +12,7 @@ use super::intent::Intent;
 use super::look::{self, Look, Obstacle};
 use super::profiles::{Known, ProfileError};
 use super::told::Told;
-use super::{Held, Looked, finalizer, steps};
+use super::{Held, Looked, finalizer, steps, takeover};
 use crate::context::Context;
 use crate::reconcile::act::Acted;
 use crate::subject::Subject;
@@ -130,18 +130,19 @@ async fn turn(context: &Context, subject: &mut Subject, now: Timestamp) -> Told 
         Err(obstacle) => return hindered(subject, &obstacle),
     };
     let (reference, known, intent) = prepared;
-    if steps::must_wait(context, subject, &known, now) {
-        return steps::waiting_for_the_last_term(subject);
-    }
+    let must_wait = takeover::must_wait(context, subject, &known, now);
     let looked = look::look(context, subject, &reference, known, &intent).await;
     let look = match looked {
         Ok(look) => look,
-        Err(Obstacle::NoTarget(_)) if subject.snapshot.terminating && subject.membership.is_busy() => {
+        Err(Obstacle::NoTarget(_)) if subject.snapshot.terminating && subject.membership.is_busy() && !must_wait => {
             return steps::end_without_target(context, subject, now).await;
         }
         Err(obstacle) => return hindered(subject, &obstacle),
     };
     let told = match subject.membership.operation().cloned() {
+        Some(operation) if must_wait => {
+            takeover::look_ahead(context, subject, &look, &operation, &reference, now).await
+        }
         Some(operation) => steps::advance(context, subject, &look, operation, &reference, now).await,
         None => steps::begin(context, subject, &look, &intent, now),
     };

@@ -3,6 +3,7 @@
 
 mod brokers;
 mod stage;
+mod takeover;
 
 use autoscaler_api::conditions::reason;
 use autoscaler_core::membership::{Leave, Operation, Work};
@@ -104,15 +105,7 @@ async fn wherever_the_operator_is_killed_it_ends_as_if_it_had_not_been() {
     for at in points {
         for cut in [Cut::Before(at), Cut::After(at)] {
             let mut stage = Stage::new(3);
-            stage.server.cut(Some(cut));
-            for _ in 0..200 {
-                stage.turn(2).await;
-                if stage.server.is_cut() {
-                    break;
-                }
-            }
-            assert!(stage.server.is_cut(), "{cut:?} is never reached");
-            stage.take_over();
+            stage.until_taken_over(2, cut).await;
             stage.until_rest(2).await;
             let done = stage.server.done();
             assert_eq!(

@@ -77,3 +77,29 @@ fn m1_a_member_that_came_back_stays_if_nobody_would_let_it_go_now() {
 fn world_that_wants(desired: u32) -> World {
     world(3, desired)
 }
+
+#[test]
+fn m15_what_a_look_has_seen_is_kept_without_what_it_would_have_begun() {
+    let mut seen = world(3, 3);
+    let before = Operation {
+        survivors: vec!["uid-0".to_owned()],
+        ..begun(&world(3, 2)).at(
+            Work::Leave(Leave::Draining {
+                step: 0,
+                committed: false,
+            }),
+            at(0),
+        )
+    };
+    (seen.epoch, seen.progress) = (2, Some(5));
+    let stamped = step(&before, &Event::Looked(Box::new(seen.clone())), &profile(), at(1)).operation;
+    let next = step(&stamped, &Event::Looked(Box::new(seen)), &profile(), at(2));
+    assert_eq!(next.then, Then::Act(Effect::Drain(0)));
+    let kept = before.having_seen(&next.operation);
+    assert_eq!(
+        (kept.attempt, kept.sent, kept.reached, kept.since),
+        (None, None, 0, at(0))
+    );
+    assert_eq!((kept.epoch, kept.progress.map(|progress| progress.value)), (2, Some(5)));
+    assert_eq!((kept.survivors.len(), kept.looks.turned), (2, 1));
+}

@@ -59,6 +59,13 @@ impl Brokers {
         }
     }
 
+    /// The kubelet starts the process of a pod again; whoever has left finds nobody, and serves clients alone.
+    pub(super) fn start_again(&self, ordinal: u32) {
+        let mut state = self.state.lock().unwrap();
+        state.stopped.remove(&ordinal);
+        state.soft.remove(&ordinal);
+    }
+
     pub(super) fn is_ready(&self, ordinal: u32) -> bool {
         let state = self.state.lock().unwrap();
         !state.soft.contains(&ordinal) && !state.stopped.contains(&ordinal)

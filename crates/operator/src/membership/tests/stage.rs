@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::brokers::Brokers;
 use crate::context::Context;
-use crate::context::simulated::{Server, pods, stateful_set};
+use crate::context::simulated::{Cut, Server, pods, stateful_set};
 use crate::membership::{Held, Intent, tend_between};
 use crate::reconcile::report::report_look;
 use crate::snapshot::Snapshot;
@@ -124,6 +124,23 @@ impl Stage {
         self.epoch += 1;
         self.context = self.server.context_with(Arc::new(self.brokers.clone()), self.epoch);
         (self.subject, self.newest) = self.server.take_up("web", &self.context.clock);
+    }
+
+    /// Until the operator is cut off there, and another one leads.
+    pub(super) async fn until_taken_over(&mut self, desired: u32, cut: Cut) {
+        self.server.cut(Some(cut));
+        for _ in 0..200 {
+            self.turn(desired).await;
+            if self.server.is_cut() {
+                return self.take_over();
+            }
+        }
+        panic!("{cut:?} is never reached: {}", self.tells());
+    }
+
+    /// The kubelet starts the process of a pod again that has ended, if the pod is there.
+    pub(super) fn start_again(&self, ordinal: u32) {
+        self.brokers.start_again(ordinal);
     }
 
     /// The lease is lost.
