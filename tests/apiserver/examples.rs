@@ -72,6 +72,7 @@ fn every_example_has_all_its_files_and_a_test() {
     ];
     let tested = [
         "cpu-and-memory",
+        "etcd",
         "fake-load",
         "ingress-requests",
         "load-balancer-bytes",
@@ -214,6 +215,36 @@ async fn a_workload_follows_the_bytes_of_one_listener() {
         own: (PodNames::of_deployment("nginx"), 1),
         answers: &[(query, 3500.0)],
         sizes: &[("Deployment", "nginx", 4..=10)],
+        load: METRIC,
+    };
+    holds(example, exported, promise).await;
+}
+
+/// Whom it grows and shrinks by is in `membership/etcd.rs`: there are no members in these pods.
+#[tokio::test]
+async fn members_of_etcd_follow_the_bytes_that_they_send() {
+    const METRIC: &str = "etcd_network_client_grpc_sent_bytes_total";
+    let example = Example::apply("etcd").await;
+    example.scale("StatefulSet", "etcd", 3).await;
+    let namespace = example.world.namespace.clone();
+    let mut exported = Exported::new().await;
+    for Pod { name, ip } in pods(&namespace, "app.kubernetes.io/name=etcd", 3).await {
+        let instance = format!("{ip}:2379");
+        let labels = [
+            ("job", "etcd"),
+            ("instance", &instance),
+            ("namespace", &namespace),
+            ("pod", &name),
+        ];
+        let target = exported.target(&format!("http://{instance}/metrics"), &labels);
+        target.counter(METRIC, &[], 1.5e7);
+    }
+    let query = example.query("etcd", "sent-bytes");
+    let promise = Promise {
+        namespaces: &[&namespace],
+        own: (PodNames::of_stateful_set("etcd"), 3),
+        answers: &[(query, 4.5e7)],
+        sizes: &[],
         load: METRIC,
     };
     holds(example, exported, promise).await;

@@ -2,6 +2,7 @@
 //! the rights of `config/rbac`.
 
 mod crash;
+mod etcd;
 mod stage;
 
 use autoscaler_api::conditions::reason;

@@ -11,7 +11,6 @@
 pub mod audit;
 pub mod binaries;
 pub mod certificates;
-pub mod etcd_member;
 pub mod exporter;
 pub mod fault_proxy;
 pub mod hosts;

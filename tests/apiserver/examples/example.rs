@@ -90,6 +90,9 @@ impl Example {
 
     /// The operator, with this Prometheus as its source, brings workloads to one of these counts each.
     pub(super) async fn reaches(&mut self, prometheus: &Prometheus, sizes: &[(&str, &str, RangeInclusive<u32>)]) {
+        if sizes.is_empty() {
+            return;
+        }
         self.world.source = Some(prometheus.url());
         let _operator = self.world.operator().await;
         for (kind, name, size) in sizes {

@@ -10,18 +10,18 @@ use autoscaler_testkit::wait::eventually;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, PostParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::shared::{operator_binary, rbac_file};
 use crate::world::World;
 
 /// An operation takes as long as its profile says, and the machine may be busy.
-const PATIENCE: Duration = Duration::from_mins(8);
+pub(super) const PATIENCE: Duration = Duration::from_mins(8);
 
 /// See the module.
 pub(super) struct Stage {
     pub(super) world: World,
-    kubelet: Kubelet,
+    pub(super) kubelet: Kubelet,
 }
 
 impl Stage {
@@ -33,32 +33,48 @@ impl Stage {
 
     /// The same, and claims are kept.
     pub(super) async fn with_kept_claims(name: &str, members: u32) -> Self {
-        let stage = Box::pin(Self::raise(name, members, "Retain")).await;
+        let stage = Self::brokers(name, members, "Retain").await;
         stage.give_rights().await;
         stage
     }
 
     /// The same without the role that operations need.
     pub(super) async fn without_rights(name: &str, members: u32) -> Self {
-        Box::pin(Self::raise(name, members, "Delete")).await
+        Self::brokers(name, members, "Delete").await
     }
 
-    async fn raise(name: &str, members: u32, when_scaled: &str) -> Self {
+    async fn brokers(name: &str, members: u32, when_scaled: &str) -> Self {
+        let program = operator_binary().with_file_name("vernemq-double");
+        let set = |options: &SetOptions<'_>, _: &Path| {
+            let mut set = vernemq(options, &program);
+            // As the chart has it, at our pace: who has left and was started again is not Ready at once.
+            set["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"] = json!(6);
+            set
+        };
+        let stage = Box::pin(Self::raise(name, members, when_scaled, set)).await;
+        stage.set_netsplits(0.0).await;
+        stage.wait_members(members).await;
+        stage
+    }
+
+    /// A world with this set, whose pods are ready. What the pods have mounted elsewhere lies in the directory that `set` is
+    /// given.
+    pub(super) async fn raise(
+        name: &str,
+        members: u32,
+        when_scaled: &str,
+        set: impl Fn(&SetOptions<'_>, &Path) -> Value,
+    ) -> Self {
         let world = World::new(name).await;
         let kubelet = Kubelet::start(world.plane, &world.namespace).await.unwrap();
         let mut options = SetOptions::new("broker", &world.namespace, kubelet.node(), members);
         options.when_scaled = when_scaled;
-        let program = operator_binary().with_file_name("vernemq-double");
-        let mut set = vernemq(&options, Path::new(&program));
-        // As the chart has it, at our pace: who has left and was started again is not Ready at once.
-        set["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"] = json!(6);
+        let set = set(&options, &kubelet.directory().join("files"));
         let set: StatefulSet = serde_json::from_value(set).unwrap();
         let sets: Api<StatefulSet> = Api::namespaced(world.client.clone(), &world.namespace);
         sets.create(&PostParams::default(), &set).await.unwrap();
         let stage = Self { world, kubelet };
-        stage.set_netsplits(0.0).await;
         stage.wait_pods(members).await;
-        stage.wait_members(members).await;
         stage
     }
 
@@ -78,9 +94,14 @@ impl Stage {
 
     /// An autoscaler with 100 of this load per member.
     pub(super) async fn autoscale(&self, load: f64) {
+        self.autoscale_by("vernemq", load).await;
+    }
+
+    /// The same by another profile.
+    pub(super) async fn autoscale_by(&self, profile: &str, load: f64) {
         self.world.set_load(load).await;
-        let more = "  membership: {profileName: vernemq}\n";
-        self.world.autoscale("broker", "StatefulSet", "broker", more).await;
+        let more = format!("  membership: {{profileName: {profile}}}\n");
+        self.world.autoscale("broker", "StatefulSet", "broker", &more).await;
     }
 
     /// A netsplit was seen a moment ago.

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use autoscaler_testkit::binaries::{Program, locate};
-use autoscaler_testkit::etcd_member::{EtcdMemberOptions, become_member};
 use autoscaler_testkit::isolation;
 use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
 use autoscaler_testkit::prometheus::{Prometheus, PrometheusOptions};
@@ -41,8 +40,6 @@ enum Command {
         #[arg(long)]
         key: Option<String>,
     },
-    /// Be a pod of an etcd cluster: join, then become etcd.
-    EtcdMember(EtcdMemberOptions),
     /// Start a control plane whose pods become Ready, and a Prometheus, and stay until Ctrl-C or the end of standard input.
     Up,
 }
@@ -54,10 +51,6 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::VernemqContract { address, key } => tokio::runtime::Runtime::new()
             .context("failed to start threads")?
             .block_on(check_real(address, key.as_deref()))?,
-        Command::EtcdMember(options) => {
-            let runtime = tokio::runtime::Runtime::new().context("failed to start threads")?;
-            return Err(runtime.block_on(become_member(&options)).into());
-        }
         Command::Up => tokio::runtime::Runtime::new()
             .context("failed to start threads")?
             .block_on(up())?,

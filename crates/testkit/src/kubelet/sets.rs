@@ -1,8 +1,13 @@
 //! `StatefulSets` for [`super::Kubelet`]: VerneMQ's double as its chart installs it, and real etcd.
 
+mod etcd;
+mod example;
+
 use std::path::Path;
 
 use serde_json::{Value, json};
+
+pub use etcd::etcd;
 
 /// What the sets differ in.
 #[derive(Debug, Clone)]
@@ -97,38 +102,6 @@ pub fn vernemq(options: &SetOptions<'_>, program: &Path) -> Value {
         &container,
         &json!({"testkit.metricautoscaler.dev/record": "8888"}),
     )
-}
-
-/// Members of a real etcd cluster, with their API recorded on port 2379. `testkit` is the program of that name, which joins a
-/// member before it starts `etcd` (see `etcd_member.rs`).
-pub fn etcd(options: &SetOptions<'_>, testkit: &Path, etcd: &Path) -> Value {
-    let SetOptions { name, namespace, .. } = options;
-    let mut command = vec![
-        testkit.display().to_string(),
-        "etcd-member".to_owned(),
-        format!("--program={}", etcd.display()),
-        format!("--host=$(POD_NAME).{name}.{namespace}.svc.cluster.local"),
-        format!("--first={}", options.host(options.start)),
-        "--data-directory=$(VOLUME_DATA)".to_owned(),
-        "--listen-client-port=$(PORT_2379)".to_owned(),
-    ];
-    command.extend(options.flags.iter().cloned());
-    let container = json!({
-        "name": "etcd",
-        "image": "none",
-        "command": command,
-        "ports": [{"name": "client", "containerPort": 2379}],
-        "readinessProbe": {
-            "httpGet": {"path": "/health", "port": "client"}, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 2,
-        },
-        "volumeMounts": [{"name": "data", "mountPath": "/var/lib/etcd"}],
-    });
-    // Its peers know a member by its URL, which elsewhere has the pod's DNS name in it.
-    let annotations = json!({
-        "testkit.metricautoscaler.dev/record": "2379",
-        "testkit.metricautoscaler.dev/stable-address": "true",
-    });
-    set(options, &container, &annotations)
 }
 
 fn set(options: &SetOptions<'_>, container: &Value, annotations: &Value) -> Value {

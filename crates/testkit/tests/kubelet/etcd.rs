@@ -1,7 +1,5 @@
 //! Real etcd, as pods.
 
-use std::path::Path;
-
 use autoscaler_testkit::binaries::{Program, locate_all};
 use autoscaler_testkit::kubelet::sets::{SetOptions, etcd};
 use autoscaler_testkit::wait::eventually;
@@ -17,9 +15,8 @@ async fn three_real_etcds_form_a_cluster_and_keep_what_is_written() {
         when_scaled: "Delete",
         ..scene.options(3)
     };
-    scene
-        .create(etcd(&options, Path::new(env!("CARGO_BIN_EXE_testkit")), &program))
-        .await;
+    let files = scene.kubelet.directory().join("etcd");
+    scene.create(etcd(&options, &files, &program).unwrap()).await;
     scene.wait_ready(3).await;
     let ask = async |pod: &str, what: &str, body: Value| -> Result<Value, String> {
         let address = scene.kubelet.address(&scene.namespace, pod).ok_or("no address")?;
