@@ -281,11 +281,20 @@ impl Operation {
     /// The same with what a later look has seen, and not with what it would have begun.
     #[must_use]
     pub fn having_seen(&self, later: &Self) -> Self {
+        // What would have begun elsewhere counts nothing of it yet.
+        let looks = if later.work == self.work {
+            later.looks
+        } else {
+            Looks {
+                turned: later.looks.turned,
+                ..self.looks
+            }
+        };
         Self {
             epoch: later.epoch,
             survivors: later.survivors.clone(),
-            progress: later.progress,
-            looks: later.looks,
+            progress: later.progress.or(self.progress),
+            looks,
             ..self.clone()
         }
     }

@@ -145,7 +145,12 @@ pub(super) async fn store_and_act(
     (reference, now): (&ScaleTargetRef, Timestamp),
     told: &mut Told,
 ) {
+    let before = subject.membership.operation().cloned();
     if let Err(why) = prepare_act(context, subject, intended, told).await {
+        // Nothing is intended, but what was seen counts, such as load that has come back (M5); unless somebody else's is held now.
+        if let Some(before) = before.filter(|before| subject.membership.operation() == Some(before)) {
+            subject.membership.held = Held::Operation(Box::new(before.having_seen(intended)));
+        }
         if let NotReady::Forbidden(right) = &why {
             told.healthy = (Status::False, reason::FORBIDDEN, right.to_string());
         }

@@ -59,6 +59,28 @@ async fn m15_a_write_that_is_lost_means_that_nothing_is_done() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn m5_decisions_count_while_nothing_can_be_stored() {
+    let mut stage = Stage::new(3);
+    let committed = false;
+    let would_commit = Work::Leave(Leave::Draining { step: 1, committed });
+    stage
+        .until(
+            2,
+            |held| matches!(held, Held::Operation(operation) if operation.work == would_commit),
+        )
+        .await;
+    stage.server.refuse_writes("/status", 500);
+    for _ in 0..12 {
+        stage.turn(3).await;
+    }
+    stage.server.cut(None);
+    stage.until_rest(3).await;
+    let done = stage.server.done();
+    assert!(done.contains(&"act Undo(0)".to_owned()), "{done:#?}");
+    assert!(!done.contains(&"act Drain(1)".to_owned()), "{done:#?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn m15_whoever_leads_no_more_does_nothing() {
     let mut stage = Stage::new(3);
     stage.turn(2).await;

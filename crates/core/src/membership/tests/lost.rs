@@ -1,6 +1,7 @@
 //! Records that were lost, and ordinals that were moved: what the model check found.
 
 use super::fixtures::*;
+use crate::membership::operation::Looks;
 use crate::membership::*;
 
 fn adopted(world: &World, ordinal: u32) -> Option<Operation> {
@@ -102,4 +103,16 @@ fn m15_what_a_look_has_seen_is_kept_without_what_it_would_have_begun() {
     );
     assert_eq!((kept.epoch, kept.progress.map(|progress| progress.value)), (2, Some(5)));
     assert_eq!((kept.survivors.len(), kept.looks.turned), (2, 1));
+    // What was counted where it is still counts, though the act would have led elsewhere.
+    let proven = Operation {
+        looks: Looks {
+            drained: Some(at(1)),
+            ..before.looks
+        },
+        progress: next.operation.progress,
+        ..before
+    };
+    let lowered = proven.at(Work::Leave(Leave::Patched), at(3)).intending(at(3));
+    let kept = proven.having_seen(&lowered);
+    assert_eq!((kept.looks.drained, kept.progress), (Some(at(1)), proven.progress));
 }
