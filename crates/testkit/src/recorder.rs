@@ -65,6 +65,8 @@ pub struct Call {
     pub sent: String,
     /// The body that it was answered with, of pods only.
     pub said: String,
+    /// Whether it was passed on to the callee: not if it was lost, or held until its caller was gone.
+    pub is_passed_on: bool,
     /// What the caller heard.
     pub heard: Heard,
     /// When the caller heard it.
@@ -217,6 +219,12 @@ impl CallLog {
         (number, fate)
     }
 
+    fn passed_on(&self, number: usize) {
+        if let Some(call) = self.lock().calls.get_mut(number) {
+            call.is_passed_on = true;
+        }
+    }
+
     fn answered(&self, number: usize, heard: Heard, said: &[u8]) {
         let mut log = self.lock();
         if let Some(call) = log.calls.get_mut(number) {
@@ -275,6 +283,7 @@ where
         Some(Fate::Held(Side::Before, gate)) => gate.clone().hold(call.clone()).await,
         Some(Fate::Lost(Loss::Reply) | Fate::Held(Side::After, _)) | None => {}
     }
+    log.passed_on(number);
     let Ok((response, said)) = carry_out().await else {
         log.answered(number, Heard::Cut, b"");
         return Reply::HangUp;
@@ -302,6 +311,7 @@ fn call(callee: Callee, head: &Parts, body: &Bytes) -> Call {
         path: head.uri.path_and_query().map_or_else(String::new, ToString::to_string),
         sent: String::from_utf8_lossy(body).into_owned(),
         said: String::new(),
+        is_passed_on: false,
         heard: Heard::Nothing,
         answered: None,
     }

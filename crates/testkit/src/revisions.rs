@@ -3,18 +3,25 @@
 //! The sizes come from a watch, which tells every revision that the store had; the calls from [`crate::recorder`]. Joined they
 //! show what no final state shows: that a member went without proof, or two at a time.
 
+mod ends;
+mod measure;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::{Api, WatchEvent, WatchParams};
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use crate::background::kubelets;
 use crate::plane::ControlPlane;
 use crate::recorder::{Call, Heard};
+pub use ends::{PodEnd, PodEnds};
+pub use measure::{Removal, most_in_transit, removals};
 
 /// One revision of the set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +74,15 @@ impl Drop for Revisions {
 
 /// Until a watch could miss something. A watch ends by itself after minutes, and goes on where it was.
 async fn follow(sets: &Api<StatefulSet>, fields: &str, mut version: String, seen: &Mutex<Vec<Revision>>) {
-    while let Ok(events) = sets.watch(&WatchParams::default().fields(fields), &version).await {
+    loop {
+        let events = match sets.watch(&WatchParams::default().fields(fields), &version).await {
+            Ok(events) => events,
+            Err(error) if is_busy(&error) => {
+                sleep(AGAIN).await;
+                continue;
+            }
+            Err(_) => return,
+        };
         let mut events = std::pin::pin!(events);
         while let Some(Ok(event)) = events.next().await {
             match event {
@@ -81,6 +96,13 @@ async fn follow(sets: &Api<StatefulSet>, fields: &str, mut version: String, seen
             }
         }
     }
+}
+
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Whether the API server may answer next time: not if it has forgotten what came since (410), or refuses.
+fn is_busy(error: &kube::Error) -> bool {
+    !matches!(error, kube::Error::Api(status) if (400..429).contains(&status.code))
 }
 
 fn revision(set: &StatefulSet) -> Revision {
@@ -114,7 +136,7 @@ pub fn broken_rules(set: &str, start: u32, revisions: &[Revision], calls: &[Call
     let mut broken = Vec::new();
     let pod = |ordinal: u32| format!("{set}-{}", start + ordinal);
     let mut removals: Vec<(Timestamp, String, String)> = Vec::new();
-    for call in calls {
+    for call in calls.iter().filter(|call| call.is_passed_on) {
         if let Some(leaver) = (reading.removes)(call) {
             removals.push((call.at, leaver, call.callee.uid.clone()));
         }

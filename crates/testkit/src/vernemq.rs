@@ -33,7 +33,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::http_server::serve_on;
 use node::Node;
 
-pub use broker::{Answer, Broker, Inside, InsideQueue};
+pub use broker::{Answer, Broker, Inside, InsideQueue, TEST};
 pub use clients::Refusal;
 pub use nodes::{Nodes, NodesError};
 pub use options::{AuthMode, Knobs, NodeOptions};

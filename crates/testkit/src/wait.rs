@@ -12,6 +12,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// How long to rest between two attempts: short beside anything a control plane does, long enough not to be load.
 const TICK: Duration = Duration::from_millis(25);
 
+/// The same where many wait at once for what takes minutes: their looking must not be the load.
+const SLOW_TICK: Duration = Duration::from_millis(500);
+
 /// What one attempt may return: `Some`, `Ok` and `true` end the wait; an `Err` is quoted when time runs out.
 pub trait Attempt {
     /// What the wait yields when it succeeds.
@@ -57,17 +60,53 @@ where
     F: FnMut() -> Fut,
     Fut: Future<Output = O>,
 {
-    let caller = Location::caller();
-    async move {
-        match within(deadline, attempt).await {
-            Ok(value) => value,
-            Err(last) => panic!("waited {deadline:?} in vain for {what} (at {caller}); last seen: {last}"),
-        }
+    wait(what.to_owned(), deadline, TICK, Location::caller(), attempt)
+}
+
+/// The same for what takes minutes: it looks twice a second.
+///
+/// # Panics
+///
+/// As [`eventually`] does.
+#[track_caller]
+pub fn patiently<O, F, Fut>(what: &str, deadline: Duration, attempt: F) -> impl Future<Output = O::Value>
+where
+    O: Attempt,
+    F: FnMut() -> Fut,
+    Fut: Future<Output = O>,
+{
+    wait(what.to_owned(), deadline, SLOW_TICK, Location::caller(), attempt)
+}
+
+async fn wait<O, F, Fut>(
+    what: String,
+    deadline: Duration,
+    tick: Duration,
+    caller: &'static Location<'static>,
+    attempt: F,
+) -> O::Value
+where
+    O: Attempt,
+    F: FnMut() -> Fut,
+    Fut: Future<Output = O>,
+{
+    match every(tick, deadline, attempt).await {
+        Ok(value) => value,
+        Err(last) => panic!("waited {deadline:?} in vain for {what} (at {caller}); last seen: {last}"),
     }
 }
 
 /// Polls `attempt` until it succeeds, or returns what was seen last when `deadline` has passed.
-pub async fn within<O, F, Fut>(deadline: Duration, mut attempt: F) -> Result<O::Value, String>
+pub async fn within<O, F, Fut>(deadline: Duration, attempt: F) -> Result<O::Value, String>
+where
+    O: Attempt,
+    F: FnMut() -> Fut,
+    Fut: Future<Output = O>,
+{
+    every(TICK, deadline, attempt).await
+}
+
+async fn every<O, F, Fut>(tick: Duration, deadline: Duration, mut attempt: F) -> Result<O::Value, String>
 where
     O: Attempt,
     F: FnMut() -> Fut,
@@ -81,10 +120,10 @@ where
             Ok(Err(seen)) => last = seen,
             Err(_) => return Err(format!("{last}; the attempt after that never finished")),
         }
-        if Instant::now() + TICK >= end {
+        if Instant::now() + tick >= end {
             return Err(last);
         }
-        sleep(TICK).await;
+        sleep(tick).await;
     }
 }
 

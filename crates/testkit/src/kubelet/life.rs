@@ -243,9 +243,10 @@ impl Life {
         self.status.phase = "Running";
         let (ready, mut readiness) = watch::channel(recipe.readiness.is_none());
         self.set_ready(recipe.readiness.is_none());
+        let is_first = self.status.restarts == 0;
         let probing = async {
             match recipe.readiness.clone() {
-                Some(probe) => look(probe, self.address, ready).await,
+                Some(probe) => look(probe, is_first, self.address, ready).await,
                 None => std::future::pending().await,
             }
         };

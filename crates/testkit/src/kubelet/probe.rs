@@ -8,11 +8,11 @@ use tokio::time::sleep;
 use super::recipe::HttpProbe;
 
 /// Asks for ever, and tells what changes.
-pub(super) async fn look(probe: HttpProbe, address: Ipv4Addr, ready: watch::Sender<bool>) {
+pub(super) async fn look(probe: HttpProbe, is_first: bool, address: Ipv4Addr, ready: watch::Sender<bool>) {
     let client = crate::http::client(None);
     let url = format!("http://{address}:{}{}", probe.port, probe.path);
     let (mut good, mut bad) = (0, 0);
-    sleep(probe.delay).await;
+    sleep(if is_first { probe.first_delay } else { probe.delay }).await;
     loop {
         let answer = client.get(&url).timeout(probe.patience).send().await;
         // prober/http: everything from 200 up to 399.

@@ -15,6 +15,10 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 /// Ports whose calls are to be recorded, with commas between.
 pub(super) const RECORD: &str = "testkit.metricautoscaler.dev/record";
 
+/// A pod with this annotation, whatever its value, is probed at once when its container starts for the first time: its
+/// `initialDelaySeconds` is for those that are started again.
+const PROBED_AT_ONCE: &str = "testkit.metricautoscaler.dev/first-probed-at-once";
+
 /// So far above a recorded port the process listens.
 const ABOVE: u16 = 10_000;
 
@@ -35,6 +39,8 @@ pub(super) struct HttpProbe {
     pub(super) port: u16,
     pub(super) path: String,
     pub(super) delay: Duration,
+    /// The same when the container starts for the first time.
+    pub(super) first_delay: Duration,
     pub(super) period: Duration,
     pub(super) patience: Duration,
     pub(super) failures: u32,
@@ -72,6 +78,8 @@ impl Recipe {
             return Err(RecipeError::Containers);
         };
         let recorded = recorded(pod)?;
+        let annotations = pod.metadata.annotations.as_ref();
+        let is_at_once = annotations.is_some_and(|all| all.contains_key(PROBED_AT_ONCE));
         let environment = environment(pod, container, place, &recorded);
         let expand = |text: &String| expanded(text, &environment);
         let command: Vec<String> = container
@@ -95,7 +103,7 @@ impl Recipe {
             readiness: container
                 .readiness_probe
                 .as_ref()
-                .map(|probe| readiness(probe, container, &recorded))
+                .map(|probe| readiness(probe, container, &recorded, is_at_once))
                 .transpose()?,
             pre_stop: pre_stop.map(|command| command.iter().map(expand).collect()),
             restarts: spec.restart_policy.as_deref() != Some("Never"),
@@ -171,7 +179,12 @@ fn environment(
     all
 }
 
-fn readiness(probe: &Probe, container: &Container, recorded: &[(u16, u16)]) -> Result<HttpProbe, RecipeError> {
+fn readiness(
+    probe: &Probe,
+    container: &Container,
+    recorded: &[(u16, u16)],
+    is_at_once: bool,
+) -> Result<HttpProbe, RecipeError> {
     let unsupported = || RecipeError::Unsupported("a readiness probe that is not httpGet".to_owned());
     let http = probe.http_get.as_ref().ok_or_else(unsupported)?;
     let port = match &http.port {
@@ -192,10 +205,12 @@ fn readiness(probe: &Probe, container: &Container, recorded: &[(u16, u16)]) -> R
     let number =
         |value: Option<i32>, default: u32| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(default);
     let seconds = |value, default| Duration::from_secs(number(value, default).into());
+    let delay = seconds(probe.initial_delay_seconds, 0);
     Ok(HttpProbe {
         port: inner,
         path: http.path.clone().unwrap_or_else(|| "/".to_owned()),
-        delay: seconds(probe.initial_delay_seconds, 0),
+        delay,
+        first_delay: if is_at_once { Duration::ZERO } else { delay },
         period: seconds(probe.period_seconds, 10),
         patience: seconds(probe.timeout_seconds, 1),
         failures: number(probe.failure_threshold, 3),
@@ -253,6 +268,27 @@ mod tests {
             (probe.period, probe.failures, probe.successes),
             (Duration::from_secs(10), 3, 1)
         );
+    }
+
+    #[test]
+    fn who_starts_again_is_probed_later_than_who_starts_first_where_a_pod_says_so() {
+        let probe = json!({"httpGet": {"port": 80}, "initialDelaySeconds": 90});
+        let mut pod = json!({
+            "metadata": {"name": "db-1"}, "spec": {"containers": [{"name": "db", "command": ["db"], "readinessProbe": probe}]},
+        });
+        let delays = |pod: &serde_json::Value| {
+            let place = Place {
+                address: Ipv4Addr::new(127, 1, 2, 3),
+                hosts: Path::new("/hosts"),
+                volumes: BTreeMap::new(),
+            };
+            let pod = serde_json::from_value(pod.clone()).unwrap();
+            let probe = Recipe::of(&pod, &place).unwrap().readiness.unwrap();
+            (probe.first_delay.as_secs(), probe.delay.as_secs())
+        };
+        assert_eq!(delays(&pod), (90, 90));
+        pod["metadata"]["annotations"] = json!({PROBED_AT_ONCE: "true"});
+        assert_eq!(delays(&pod), (0, 90));
     }
 
     #[test]

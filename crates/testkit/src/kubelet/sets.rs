@@ -28,6 +28,9 @@ pub struct SetOptions<'a> {
     pub start: u32,
     /// Further flags of the program; of one name the last counts only where the program says so.
     pub flags: Vec<String>,
+    /// With VerneMQ, `initialDelaySeconds` of the readiness probe: 90 in the chart, and the time in which a node that has left
+    /// and started again is not served to clients. Whoever starts first is not kept waiting.
+    pub ready_after: u32,
     /// With VerneMQ, a preStop hook that leaves the cluster, as people add it to the chart.
     pub leaves_in_pre_stop: bool,
 }
@@ -44,6 +47,7 @@ impl<'a> SetOptions<'a> {
             management: "OrderedReady",
             start: 0,
             flags: Vec::new(),
+            ready_after: 0,
             leaves_in_pre_stop: false,
         }
     }
@@ -76,7 +80,10 @@ pub fn vernemq(options: &SetOptions<'_>, program: &Path) -> Value {
         "command": command,
         "ports": [{"name": "http", "containerPort": 8888}],
         // The chart's own, at our pace: it says nothing of membership.
-        "readinessProbe": {"httpGet": {"path": "/health/ping", "port": "http"}, "periodSeconds": 1, "failureThreshold": 1},
+        "readinessProbe": {
+            "httpGet": {"path": "/health/ping", "port": "http"}, "periodSeconds": 1, "failureThreshold": 1,
+            "initialDelaySeconds": options.ready_after,
+        },
         "volumeMounts": [{"name": "data", "mountPath": "/vernemq/data"}],
     });
     if options.leaves_in_pre_stop {
@@ -100,7 +107,10 @@ pub fn vernemq(options: &SetOptions<'_>, program: &Path) -> Value {
     set(
         options,
         &container,
-        &json!({"testkit.metricautoscaler.dev/record": "8888"}),
+        &json!({
+            "testkit.metricautoscaler.dev/record": "8888",
+            "testkit.metricautoscaler.dev/first-probed-at-once": "true",
+        }),
     )
 }
 

@@ -87,5 +87,9 @@ async fn whoever_goes_away_while_a_call_is_held_has_not_asked() {
     held.release();
     assert!(get(address, "/").await.is_ok());
     assert_eq!(exporter.scrapes(), 2);
-    assert_eq!(log.calls()[0].heard, Heard::Nothing);
+    let passed_on: Vec<_> = log.calls().iter().map(|call| call.is_passed_on).collect();
+    assert_eq!(
+        (log.calls()[0].heard, passed_on),
+        (Heard::Nothing, vec![false, true, true])
+    );
 }

@@ -29,6 +29,7 @@ fn call(at: i64, pod: &str, path: &str, said: &str) -> Call {
         path: path.to_owned(),
         sent: String::new(),
         said: said.to_owned(),
+        is_passed_on: true,
         heard: Heard::Status(200),
         answered: Some(second(at)),
     }
@@ -104,4 +105,60 @@ fn a_leave_that_is_repeated_too_often_is_found() {
     let mut calls = proven();
     calls.insert(1, call(2, "db-2", "/leave/db-2", ""));
     assert_eq!(broken(&[(0, 3), (6, 2)], &calls), ["db-2 was told to leave 2 times"]);
+    // One that never arrived is none.
+    calls[0].is_passed_on = false;
+    assert_eq!(broken(&[(0, 3), (6, 2)], &calls), Vec::<String>::new());
+}
+
+#[test]
+fn a_removal_is_measured_from_the_last_word_that_was_needed_to_the_last_that_agrees() {
+    let mut calls = proven();
+    // db-1 has said so for two seconds already, and lists the leaver again for a moment before that.
+    calls.push(call(2, "db-1", "/members", "db-0 db-1"));
+    calls.push(call(3, "db-1", "/members", "db-0 db-1 db-2"));
+    calls.push(call(4, "db-1", "/members", "db-0 db-1"));
+    calls.push(call(9, "db-0", "/members", "db-0 db-1"));
+    calls.push(call(10, "db-1", "/members", "db-0 db-1"));
+    let end = |second_: i64| PodEnd {
+        pod: "db-2".to_owned(),
+        at: second(second_),
+    };
+    let measured = removals("db", 0, &sizes(&[(0, 3), (6, 2)]), &calls, &[end(-1), end(8)], &READING);
+    let seconds = |seconds| Some(SignedDuration::from_secs(seconds));
+    let expected = Removal {
+        member: "db-2".to_owned(),
+        proof_to_patch: seconds(1),
+        oldest_word: seconds(1),
+        agreed_after: seconds(2),
+    };
+    assert_eq!(measured, std::slice::from_ref(&expected));
+    // Nobody was asked after the pod's end, and db-0 lists it still.
+    calls.retain(|call| call.at < second(5));
+    calls.push(call(5, "db-0", "/members", "db-0 db-1 db-2"));
+    let unproven = Removal {
+        proof_to_patch: None,
+        oldest_word: seconds(2),
+        agreed_after: None,
+        ..expected
+    };
+    assert_eq!(
+        removals("db", 0, &sizes(&[(0, 3), (6, 2)]), &calls, &[end(8)], &READING),
+        [unproven]
+    );
+}
+
+#[test]
+fn members_on_their_way_out_and_in_are_counted_together() {
+    let mut calls = proven();
+    let most = |calls: &[Call]| most_in_transit("db", 0, &sizes(&[(0, 3), (6, 2), (7, 3)]), calls, &READING);
+    let all = "db-0 db-1 db-2";
+    calls.extend((0..3).map(|ordinal| call(8, &format!("db-{ordinal}"), "/members", all)));
+    assert_eq!(most(&calls), 1);
+    // One that nobody told to leave is on its way for no time; another one begins before the third has joined.
+    calls.push(call(7, "db-1", "/leave/db-1", ""));
+    assert_eq!(most(&calls), 2);
+    // It has joined before.
+    let last = calls.len() - 1;
+    calls[last] = call(9, "db-1", "/leave/db-1", "");
+    assert_eq!(most(&calls), 1);
 }

@@ -47,6 +47,9 @@ pub struct InsideQueue {
     pub messages: Vec<String>,
 }
 
+/// What a test calls itself: its calls are told from an operator's by it.
+pub const TEST: &str = "testkit";
+
 /// A node, or anything that answers at the same address.
 #[derive(Debug, Clone)]
 pub struct Broker {
@@ -87,6 +90,7 @@ impl Broker {
     /// Any request of its API.
     pub async fn request(&self, method: Method, path: &str) -> Result<Answer, String> {
         let mut request = self.client.request(method, format!("http://{}{path}", self.api));
+        request = request.header("user-agent", TEST);
         if let Some(key) = &self.key {
             request = request.header("x-api-key", key);
         }
