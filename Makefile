@@ -55,6 +55,12 @@ test-apiserver: binaries ## The operator against real etcd, kube-apiserver, kube
 	@# The tests mostly wait: more of them at once than there are cores.
 	$(CARGO) test --locked --workspace --test apiserver --test scenarios_against_prometheus -- --test-threads 12 $(FILTER)
 
+# With `--nocapture`, because a table is what one wants; each of its times has to be as promised, which tests do not ask.
+.PHONY: membership-numbers
+membership-numbers: binaries ## The crash walk, a 5-3-5 cycle and aborts, and what was promised of them as one table (docs/proof/membership.md)
+	MEMBERSHIP_NUMBERS=1 $(CARGO) test --locked --workspace --test apiserver -- --nocapture --test-threads 12 \
+		membership::walk:: membership::midway:: membership::five_members
+
 .PHONY: test-side-by-side
 test-side-by-side: binaries ## Ours beside the HPA controller of Kubernetes, decision by decision (SIDE_BY_SIDE_SEED=n)
 	@# Shown even when it passes: the counts are what one wants to know.

@@ -3,16 +3,21 @@
 
 mod crash;
 mod etcd;
+mod midway;
+mod numbers;
 mod stage;
+mod walk;
 
 use autoscaler_api::conditions::reason;
 
 use crate::world::assert_contains;
+use numbers::Record;
 use stage::Stage;
 
 #[tokio::test]
 async fn five_members_become_three_and_five_again_one_at_a_time() {
     let stage = Stage::new("cycle", 5).await;
+    let record = Record::of(&stage).await;
     let _operator = stage.world.operator().await;
     stage.autoscale(300.0).await;
     stage.wait_members(3).await;
@@ -24,6 +29,8 @@ async fn five_members_become_three_and_five_again_one_at_a_time() {
     stage.wait_members(5).await;
     stage.wait_rest().await;
     assert_eq!(stage.finalizers().await, Vec::<String>::new());
+    assert_eq!(record.broken(&stage), Vec::<String>::new());
+    numbers::tell("cycle", record.measured(&stage));
     let advanced = stage.world.events("broker", reason::OPERATION_ADVANCED).await;
     assert!(advanced.iter().all(|event| {
         event

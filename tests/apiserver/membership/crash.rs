@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use autoscaler_testkit::wait::eventually;
+use autoscaler_testkit::wait::patiently;
 
 use super::stage::Stage;
 
 const PATIENCE: Duration = Duration::from_mins(8);
 
 async fn wait_phase(stage: &Stage, phase: &str) {
-    eventually(&format!("the phase {phase}"), PATIENCE, || async {
+    patiently(&format!("the phase {phase}"), PATIENCE, || async {
         let found = stage.world.status("broker").await.operation;
         let found = found.map(|operation| operation.phase).unwrap_or_default();
         (found == phase).then_some(()).ok_or(found)

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use autoscaler_testkit::kubelet::Kubelet;
 use autoscaler_testkit::kubelet::sets::{SetOptions, vernemq};
-use autoscaler_testkit::vernemq::Broker;
-use autoscaler_testkit::wait::eventually;
+use autoscaler_testkit::recorder::Call;
+use autoscaler_testkit::vernemq::{Broker, TEST};
+use autoscaler_testkit::wait::patiently;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, PostParams};
@@ -33,25 +34,31 @@ impl Stage {
 
     /// The same, and claims are kept.
     pub(super) async fn with_kept_claims(name: &str, members: u32) -> Self {
-        let stage = Self::brokers(name, members, "Retain").await;
-        stage.give_rights().await;
-        stage
+        Self::of(name, members, |options| options.when_scaled = "Retain").await
     }
 
     /// The same without the role that operations need.
     pub(super) async fn without_rights(name: &str, members: u32) -> Self {
-        Self::brokers(name, members, "Delete").await
+        Self::brokers(name, members, |_| ()).await
     }
 
-    async fn brokers(name: &str, members: u32, when_scaled: &str) -> Self {
+    /// A set of brokers that differs from a usual one.
+    pub(super) async fn of(name: &str, members: u32, differ: impl Fn(&mut SetOptions<'_>)) -> Self {
+        let stage = Self::brokers(name, members, differ).await;
+        stage.give_rights().await;
+        stage
+    }
+
+    async fn brokers(name: &str, members: u32, differ: impl Fn(&mut SetOptions<'_>)) -> Self {
         let program = operator_binary().with_file_name("vernemq-double");
         let set = |options: &SetOptions<'_>, _: &Path| {
-            let mut set = vernemq(options, &program);
+            let mut options = options.clone();
             // As the chart has it, at our pace: who has left and was started again is not Ready at once.
-            set["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"] = json!(6);
-            set
+            options.ready_after = 6;
+            differ(&mut options);
+            vernemq(&options, &program)
         };
-        let stage = Box::pin(Self::raise(name, members, when_scaled, set)).await;
+        let stage = Box::pin(Self::raise(name, members, "Delete", set)).await;
         stage.set_netsplits(0.0).await;
         stage.wait_members(members).await;
         stage
@@ -126,7 +133,7 @@ impl Stage {
 
     pub(super) async fn wait_pods(&self, count: u32) {
         let sets: Api<StatefulSet> = Api::namespaced(self.world.client.clone(), &self.world.namespace);
-        eventually(&format!("{count} ready pods"), PATIENCE, || async {
+        patiently(&format!("{count} ready pods"), PATIENCE, || async {
             let status = sets.get("broker").await.unwrap().status.unwrap_or_default();
             let seen = (status.replicas, status.ready_replicas.unwrap_or_default());
             let wanted = i32::try_from(count).unwrap();
@@ -140,7 +147,7 @@ impl Stage {
         self.wait_pods(count).await;
         for ordinal in 0..count {
             let name = format!("broker-{ordinal}");
-            eventually(&format!("{name} lists {count} members"), PATIENCE, || async {
+            patiently(&format!("{name} lists {count} members"), PATIENCE, || async {
                 let address = self.kubelet.address(&self.world.namespace, &name);
                 let address = address.ok_or_else(|| "it does not run".to_owned())?;
                 let members = Broker::at(address.into()).members().await?;
@@ -153,7 +160,7 @@ impl Stage {
 
     /// Waits until no operation is under way.
     pub(super) async fn wait_rest(&self) {
-        eventually("no operation is under way", PATIENCE, || async {
+        patiently("no operation is under way", PATIENCE, || async {
             let status = self.world.status("broker").await;
             let stable = status.conditions.iter().find(|found| found.type_ == "MembershipStable");
             let rests = status.operation.is_none() && stable.is_some_and(|stable| stable.status == "True");
@@ -171,7 +178,7 @@ impl Stage {
     }
 
     async fn wait(&self, condition: &str, status: &str, reason: &str) -> String {
-        eventually(&format!("{condition}={status}/{reason}"), PATIENCE, || async {
+        patiently(&format!("{condition}={status}/{reason}"), PATIENCE, || async {
             let found = self.world.status("broker").await.conditions;
             let of = found.iter().find(|found| found.type_ == condition);
             let fits = of.filter(|found| found.status == status && found.reason == reason);
@@ -203,6 +210,13 @@ impl Stage {
             .iter()
             .filter(|call| call.path.contains(of))
             .count()
+    }
+
+    /// What operators asked and told members, and the API server where it is recorded; tests ask members too.
+    pub(super) fn operators_calls(&self) -> Vec<Call> {
+        let mut calls = self.kubelet.log().calls();
+        calls.retain(|call| call.caller != TEST);
+        calls
     }
 
     pub(super) fn pods(&self) -> Api<Pod> {

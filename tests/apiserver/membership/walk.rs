@@ -1,0 +1,173 @@
+//! The crash walk: the operator is killed at every effect of an operation on a real API server, and each time everything ends as
+//! if nothing had happened. The same with the leader paused and another replica taking over, at every act and what is stored for it.
+//!
+//! The effects are those of a run that nobody disturbs, told by a recording proxy in front of the API server and of the members:
+//! what the operator stores, and what it does. Each has three sides: before it is sent, after it with the reply swallowed, and
+//! after the reply. What is after a reply is before the next effect, so one run stands for both; after the last reply the
+//! operator is at rest. An effect that is not reached fails the walk. The rules of a shrink are held against every revision of the
+//! set, joined with the calls, and the end is compared whole. Of each cluster three members go, each with an operator that
+//! is cut off somewhere else.
+
+mod end;
+pub(super) mod point;
+pub(super) mod site;
+
+use std::panic::AssertUnwindSafe;
+
+use autoscaler_testkit::recorder::Held;
+use autoscaler_testkit::wait::patiently;
+use futures::FutureExt;
+use futures::future::join_all;
+
+use super::numbers::{self, Measured};
+use crate::world::Operator;
+use end::End;
+use point::{EFFECTS, Point, first_effects, is_act_or_its_intent};
+use site::{PATIENCE, Site};
+
+const MEMBERS: u32 = 5;
+const LEFT: u32 = 2;
+/// As many as members that go.
+const POINTS_OF_A_SITE: usize = 3;
+
+/// How the leader is cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Killed,
+    /// What it sent arrives when another replica has taken over, and then it goes on.
+    Paused,
+}
+
+/// What a site came to: the end, and which rules were broken on the way.
+struct Walked {
+    end: End,
+    broken: Vec<String>,
+    measured: Measured,
+}
+
+#[tokio::test]
+async fn an_operator_killed_at_any_effect_ends_where_it_would_have_ended() {
+    let points: Vec<Point> = EFFECTS.into_iter().flat_map(Point::both).collect();
+    // The sides after a reply are those before the next effect.
+    let reached = points.len() + EFFECTS.len();
+    let (expected, mut measured) = undisturbed("walk").await;
+    measured += walk(Cut::Killed, &points, &expected).await;
+    measured.points = reached;
+    numbers::tell("killed", measured);
+}
+
+#[tokio::test]
+async fn m15_a_leader_paused_at_any_act_ends_where_it_would_have_ended() {
+    let acts = EFFECTS.into_iter().filter(|effect| is_act_or_its_intent(effect));
+    let points: Vec<Point> = acts.flat_map(Point::both).collect();
+    let (expected, mut measured) = undisturbed("pause").await;
+    measured += walk(Cut::Paused, &points, &expected).await;
+    measured.points = points.len();
+    numbers::tell("paused", measured);
+}
+
+/// A run without any trouble but that the operator is killed when it is at rest.
+async fn undisturbed(name: &str) -> (End, Measured) {
+    let site = Site::new(name, MEMBERS, Cut::Killed.in_flight()).await;
+    let operator = site.operator("undisturbed").await;
+    site.autoscale().await;
+    for to in (LEFT..MEMBERS).rev() {
+        site.shrink(to).await;
+        site.rests_with(to).await;
+    }
+    let expected = site.end(LEFT).await;
+    assert_eq!(expected.messages, site.published, "{expected:#?}");
+    assert_eq!(expected.residue, Vec::<String>::new());
+    assert_eq!(site.broken(), Vec::<String>::new());
+    let effects = first_effects(&site.calls());
+    assert_eq!(
+        effects, EFFECTS,
+        "the effects of an operation are not those of the walk"
+    );
+    operator.process.kill();
+    let next = site.operator_that_leads("next").await;
+    next.wait_evaluations(3).await;
+    assert_eq!(first_effects(&site.calls()), EFFECTS, "something was done at rest");
+    assert_eq!(site.end(LEFT).await, expected);
+    (expected, site.measured())
+}
+
+/// Walks all of them, and returns what was measured if all ended as expected.
+async fn walk(cut: Cut, points: &[Point], expected: &End) -> Measured {
+    let walks = points
+        .chunks(POINTS_OF_A_SITE)
+        .enumerate()
+        .map(|(number, points)| async move {
+            let walked = walked(format!("{cut:?}-{number}").to_lowercase(), cut, points);
+            // The others walk on.
+            (points, AssertUnwindSafe(walked).catch_unwind().await)
+        });
+    let (mut measured, mut wrong) = (Measured::default(), Vec::new());
+    for (points, end) in join_all(walks).await {
+        match end {
+            Ok(Ok(walked)) if walked.end == *expected && walked.broken.is_empty() => measured += walked.measured,
+            Ok(Ok(walked)) => wrong.push(format!("{points:?}: {:#?} {:#?}", walked.broken, walked.end)),
+            Ok(Err(why)) => wrong.push(format!("{points:?}: {why}")),
+            Err(_) => wrong.push(format!("{points:?}: gave up, as told above")),
+        }
+    }
+    let told = wrong.join("\n");
+    assert!(
+        wrong.is_empty(),
+        "{} sites: {told}\nexpected {expected:#?}",
+        wrong.len()
+    );
+    measured
+}
+
+/// One member goes for each point, and the leader is cut off there.
+async fn walked(name: String, cut: Cut, points: &[Point]) -> Result<Walked, String> {
+    let site = Site::new(&name, MEMBERS, cut.in_flight()).await;
+    let mut leader = site.operator("leader").await;
+    site.autoscale().await;
+    for (number, to) in (LEFT..MEMBERS).rev().enumerate() {
+        let point = points.get(number);
+        let held = point.map(|point| site.hold(*point));
+        site.shrink(to).await;
+        if let (Some(point), Some(mut held)) = (point, held) {
+            let reached = held.reached(PATIENCE).await;
+            reached.map_err(|why| format!("{point} is never reached: {why}"))?;
+            let next = cut.off(&site, &leader, held, number).await?;
+            site.rests_with(to).await;
+            leader.process.kill();
+            leader = next;
+        }
+        site.rests_with(to).await;
+    }
+    Ok(Walked {
+        end: site.end(LEFT).await,
+        broken: site.broken(),
+        measured: site.measured(),
+    })
+}
+
+impl Cut {
+    /// What is sent late arrives within the time that the profile allows for it.
+    fn in_flight(self) -> u32 {
+        match self {
+            Self::Killed => 10,
+            Self::Paused => 30,
+        }
+    }
+
+    /// Cuts a leader off whose call is held, and returns the one that takes over.
+    async fn off(self, site: &Site, leader: &Operator, held: Held, number: usize) -> Result<Operator, String> {
+        let name = format!("after-{number}");
+        if self == Self::Killed {
+            leader.process.kill();
+            return Ok(site.operator(&name).await);
+        }
+        leader.process.pause().map_err(|error| error.to_string())?;
+        let next = site.operator_that_leads(&name).await;
+        let before = site.looks();
+        patiently("it has looked twice", PATIENCE, || async { site.looks() >= before + 2 }).await;
+        held.release();
+        leader.process.resume().map_err(|error| error.to_string())?;
+        Ok(next)
+    }
+}

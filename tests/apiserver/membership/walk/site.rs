@@ -1,0 +1,234 @@
+//! Where a walk goes on: a cluster of which some are to go, one after the other, and operators whose every call is recorded.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use autoscaler_api::MembershipProfile;
+use autoscaler_testkit::kubelet::sets::SetOptions;
+use autoscaler_testkit::recorder::{Call, Held, RecordedApi};
+use autoscaler_testkit::vernemq::Broker;
+use autoscaler_testkit::wait::patiently;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::super::numbers::{Measured, Record};
+use super::super::stage::Stage;
+use super::point::{END, Point, SOFT, VERIFYING, effect};
+use crate::shared::repository;
+use crate::world::Operator;
+
+pub(in super::super) const PATIENCE: Duration = Duration::from_mins(5);
+
+/// So many at once: whoever is there mostly waits.
+static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let cores = available_parallelism().map_or(1, usize::from);
+    Semaphore::new(3 * cores)
+});
+
+/// See the module.
+pub(in super::super) struct Site {
+    pub(in super::super) stage: Stage,
+    api: RecordedApi,
+    record: Record,
+    /// What was acknowledged.
+    pub(super) published: Vec<String>,
+    _turn: SemaphorePermit<'static>,
+}
+
+impl Site {
+    /// So many members, each with a session; what is sent may be under way for so many seconds.
+    pub(in super::super) async fn new(name: &str, members: u32, in_flight: u32) -> Self {
+        let turn = TURNS.acquire().await.unwrap();
+        // The chart has 90: long enough for another replica to take over before the node that left serves clients alone (M2).
+        let differ = |options: &mut SetOptions<'_>| options.ready_after = 60;
+        let stage = Stage::of(name, members, differ).await;
+        install_profile(&stage, in_flight).await;
+        let api = RecordedApi::start(stage.world.plane, stage.kubelet.log().clone());
+        let mut site = Self {
+            api,
+            record: Record::of(&stage).await,
+            stage,
+            published: Vec::new(),
+            _turn: turn,
+        };
+        for ordinal in 0..members {
+            site.publish(ordinal).await;
+        }
+        site
+    }
+
+    /// A session at this member with messages that wait for it.
+    async fn publish(&mut self, ordinal: u32) {
+        let client = format!("client-{ordinal}");
+        let messages: Vec<String> = (0..3).map(|number| format!("{client}-{number}")).collect();
+        let broker = self.broker(ordinal).unwrap();
+        broker.connect(&client).await.unwrap();
+        broker.disconnect(&client).await.unwrap();
+        broker.publish(&client, &messages).await.unwrap();
+        self.published.extend(messages);
+    }
+
+    pub(super) fn broker(&self, ordinal: u32) -> Option<Broker> {
+        let (namespace, pod) = (&self.stage.world.namespace, format!("broker-{ordinal}"));
+        let address = self.stage.kubelet.address(namespace, &pod);
+        address.map(|address| Broker::at(address.into()))
+    }
+
+    /// Its lease is long enough for a busy machine, and short enough to be waited for.
+    pub(in super::super) async fn operator(&self, name: &str) -> Operator {
+        let world = &self.stage.world;
+        let flags = ["--lease-duration", "12"];
+        world.start_operator_via(self.api.address(), name, &flags).await
+    }
+
+    /// The same once it has the lease.
+    pub(super) async fn operator_that_leads(&self, name: &str) -> Operator {
+        let operator = self.operator(name).await;
+        let leases: Api<Lease> = Api::namespaced(self.stage.world.client.clone(), &self.stage.world.namespace);
+        patiently(&format!("{name} leads"), PATIENCE, || async {
+            let lease = leases
+                .get("metric-autoscaler")
+                .await
+                .map_err(|error| error.to_string())?;
+            let holder = lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default();
+            // A suffix tells processes of one name apart.
+            holder.starts_with(&format!("{name}_")).then_some(()).ok_or(holder)
+        })
+        .await;
+        operator
+    }
+
+    /// An autoscaler that wants what there is, by a profile whose times are short.
+    pub(in super::super) async fn autoscale(&self) {
+        let world = &self.stage.world;
+        let members = world.replicas("StatefulSet", "broker").await;
+        self.shrink(members).await;
+        let more = format!("  membership: {{profileName: {}}}\n", world.namespace);
+        world.autoscale("broker", "StatefulSet", "broker", &more).await;
+    }
+
+    /// Asks for so many.
+    pub(in super::super) async fn shrink(&self, to: u32) {
+        self.stage.world.set_load(f64::from(to) * 100.0).await;
+    }
+
+    /// Waits until there are so many, and nothing is under way.
+    pub(super) async fn rests_with(&self, members: u32) {
+        self.stage.wait_members(members).await;
+        self.stage.wait_rest().await;
+        patiently("no finalizer", PATIENCE, || async {
+            self.stage.finalizers().await.is_empty()
+        })
+        .await;
+    }
+
+    /// The next call that does that is held at that side.
+    pub(super) fn hold(&self, point: Point) -> Held {
+        // A status that tells how the operation before this one has ended is not its end.
+        let has_begun = AtomicBool::new(point.effect != END);
+        let is_it = move |call: &Call| {
+            let effect = effect(call).unwrap_or_default();
+            has_begun.fetch_or(effect == VERIFYING, Ordering::SeqCst);
+            effect == point.effect && has_begun.load(Ordering::SeqCst)
+        };
+        self.stage.kubelet.log().hold(point.side, is_it)
+    }
+
+    pub(super) fn calls(&self) -> Vec<Call> {
+        self.stage.operators_calls()
+    }
+
+    /// How often this was sent, whether or not it arrived.
+    pub(in super::super) fn tried(&self, wanted: &str) -> usize {
+        let is_it = |call: &&Call| effect(call).as_deref() == Some(wanted);
+        self.calls().iter().filter(is_it).count()
+    }
+
+    /// How often this arrived.
+    pub(in super::super) fn times(&self, wanted: &str) -> usize {
+        let is_it = |call: &&Call| call.is_passed_on && effect(call).as_deref() == Some(wanted);
+        self.calls().iter().filter(is_it).count()
+    }
+
+    /// Listeners of so many pods that are closed, or suspended.
+    pub(in super::super) async fn listeners_that_do_not_run(&self, pods: u32) -> Vec<String> {
+        let mut found = Vec::new();
+        for ordinal in 0..pods {
+            let inside = self.broker(ordinal).unwrap().inside().await.unwrap();
+            let rows = inside.listeners.iter().filter(|row| row["status"] != "running");
+            found.extend(rows.map(|row| format!("broker-{ordinal}: {row}")));
+        }
+        found
+    }
+
+    /// Edits the profile of this site, as its admin does.
+    pub(in super::super) async fn edit_profile(&self, spec: Value) {
+        let world = &self.stage.world;
+        let profiles: Api<MembershipProfile> = Api::all(world.client.clone());
+        let patch = Patch::Merge(json!({"spec": spec}));
+        profiles
+            .patch(&world.namespace, &PatchParams::default(), &patch)
+            .await
+            .unwrap();
+    }
+
+    /// How often an operator asked the first member whom it lists.
+    pub(super) fn looks(&self) -> usize {
+        let is_look = |call: &&Call| call.callee.pod == "broker-0" && call.path.starts_with("/api/v1/cluster/show");
+        self.calls().iter().filter(is_look).count()
+    }
+
+    /// What no final state shows.
+    pub(in super::super) fn broken(&self) -> Vec<String> {
+        let mut broken = self.record.broken(&self.stage);
+        // The soft step may be repeated, once for a crash; to leave for good is `broken_rules`' own.
+        let mut soft: BTreeMap<String, usize> = BTreeMap::new();
+        let calls = self.calls().into_iter();
+        for call in calls.filter(|call| call.is_passed_on && effect(call).as_deref() == Some(SOFT)) {
+            *soft.entry(call.callee.pod).or_default() += 1;
+        }
+        let too_often = soft.into_iter().filter(|(_, times)| *times > 2);
+        broken.extend(too_often.map(|(pod, times)| format!("{pod} was made to leave softly {times} times")));
+        broken
+    }
+
+    /// What this operation adds to the numbers.
+    pub(in super::super) fn measured(&self) -> Measured {
+        self.record.measured(&self.stage)
+    }
+}
+
+/// VerneMQ's own profile, for a cluster whose times are a twentieth of VerneMQ's, and the right to read it.
+async fn install_profile(stage: &Stage, in_flight: u32) {
+    let (plane, namespace) = (stage.world.plane, &stage.world.namespace);
+    let shipped = std::fs::read_to_string(repository().join("config/profiles/vernemq.yaml")).unwrap();
+    let mut profile = shipped;
+    for (slow, quick) in [
+        ("  name: vernemq\nspec:", format!("  name: {namespace}\nspec:")),
+        ("gossipSeconds: 30", "gossipSeconds: 2".to_owned()),
+        ("retrySeconds: 30", "retrySeconds: 2".to_owned()),
+        ("inFlightSeconds: 90", format!("inFlightSeconds: {in_flight}")),
+        ("settleSeconds: 30", "settleSeconds: 2".to_owned()),
+    ] {
+        assert!(profile.contains(slow), "{slow}");
+        profile = profile.replace(slow, &quick);
+    }
+    stage.world.create(&profile).await;
+    let cluster_role = crate::shared::rbac_file("membership_role.yaml");
+    assert!(cluster_role.contains("metric-autoscaler-membership-cluster"));
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": format!("{}-membership", stage.world.cluster_name())},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "metric-autoscaler-membership-cluster",
+        },
+        "subjects": [{"kind": "ServiceAccount", "name": "metric-autoscaler", "namespace": namespace}],
+    });
+    plane.apply(&binding.to_string()).await.unwrap();
+}
