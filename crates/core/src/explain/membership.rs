@@ -179,16 +179,18 @@ pub fn idle(idle: &Idle) -> String {
 /// Why the next shrink waits after aborts.
 pub fn back_off(aborts: Aborts, retry: Retry, id: &str) -> Option<String> {
     let count = aborts.count;
-    let times = if count == 1 { "once" } else { "in a row" };
+    let aborted = match count {
+        1 => "the last one was taken back".to_owned(),
+        _ => format!("the last {count} were taken back"),
+    };
     match retry {
         Retry::Now => None,
         Retry::After(at) => Some(format!(
-            "no shrink before {}: the last was taken back ({count} {times}); the annotation metricautoscaler.dev/retry: \
-             {id} begins at once",
+            "no shrink before {}: {aborted}; the annotation metricautoscaler.dev/retry: {id} begins at once",
             super::whole_seconds(at)
         )),
         Retry::Held => Some(format!(
-            "no shrink any more: {count} in a row were taken back; find out why, then edit the spec or set the annotation \
+            "no shrink any more: {aborted}; find out why, then edit the spec or set the annotation \
              metricautoscaler.dev/retry: {id}"
         )),
     }

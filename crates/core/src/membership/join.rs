@@ -40,7 +40,7 @@ fn noted(operation: &Operation, world: &World) -> Operation {
     let is_turned = world.wish.is_fresh && world.wish.desired < operation.to;
     Operation {
         looks: Looks {
-            turned: world.wish.counted(operation.looks, is_turned),
+            turned: operation.looks.turned_by(&world.wish, is_turned),
             ..operation.looks
         },
         ..operation.clone()

@@ -186,7 +186,7 @@ impl Leaving<'_> {
             survivors: self.of_the_cluster(),
             progress: self.moved(),
             looks: Looks {
-                turned: world.wish.counted(operation.looks, is_turned),
+                turned: operation.looks.turned_by(&world.wish, is_turned),
                 undone: since(is_back, operation.looks.undone),
                 drained: since(self.proof().is_ok(), operation.looks.drained),
             },

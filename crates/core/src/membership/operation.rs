@@ -341,12 +341,12 @@ impl Operation {
 }
 
 impl Looks {
-    /// How many found the wish turned round, with this one.
-    pub(super) fn turned_again(self, is_turned: bool) -> u8 {
-        if is_turned {
-            self.turned.saturating_add(1).min(TURNED)
-        } else {
-            0
+    /// How many decisions in a row found the wish turned round, with this look: one without a new decision adds nothing.
+    pub(super) fn turned_by(self, wish: &Wish, is_turned: bool) -> u8 {
+        match (wish.is_new, is_turned) {
+            (true, true) => self.turned.saturating_add(1).min(TURNED),
+            (true, false) => 0,
+            (false, _) => self.turned,
         }
     }
 

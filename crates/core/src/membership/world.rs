@@ -2,7 +2,6 @@
 //!
 //! Every fact may be unknown, and what is unknown is never taken for the better case.
 
-use super::operation::Looks;
 use crate::Replicas;
 
 /// Something that was asked: known to hold, known not to, or not known at all.
@@ -277,17 +276,6 @@ impl World {
             Fact::all([expected(lists).into(), view.is_healthy])
         });
         Fact::all(agreed)
-    }
-}
-
-impl Wish {
-    /// How many decisions in a row found it turned round: a look without a new decision adds nothing.
-    pub(super) fn counted(&self, looks: Looks, is_turned: bool) -> u8 {
-        if self.is_new {
-            looks.turned_again(is_turned)
-        } else {
-            looks.turned
-        }
     }
 }
 

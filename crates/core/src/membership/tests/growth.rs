@@ -138,3 +138,108 @@ fn m20_one_to_ten_is_nine_operations_with_one_goal() {
         (replicas(2), replicas(5), replicas(4))
     );
 }
+
+#[rstest]
+#[case::another_target(|world: &mut World| world.target.uid = "another".to_owned(), AbortCause::TargetChanged)]
+#[case::it_was_stopped(|world: &mut World| world.wish.stop = Some(Stop::NotActive), AbortCause::Stop(Stop::NotActive))]
+fn a_growth_that_has_not_begun_is_given_up(#[case] change: fn(&mut World), #[case] cause: AbortCause) {
+    let mut world = world(3, 4);
+    change(&mut world);
+    let ended = Then::End(Ended::Aborted(cause));
+    assert_eq!(
+        seen(&growing(&super::fixtures::world(3, 4), Join::Gating), &world, 1).then,
+        ended
+    );
+}
+
+#[test]
+fn a_growth_that_may_not_begin_is_given_up_at_the_deadline_and_when_the_load_is_gone() {
+    let operation = growing(&world(3, 4), Join::Gating);
+    let mut world = world(3, 4);
+    world.target.is_settled = false;
+    assert_eq!(seen(&operation, &world, 899).then, Then::Wait(Wait::Target));
+    let late = Then::End(Ended::Aborted(AbortCause::Deadline));
+    assert_eq!(seen(&operation, &world, 900).then, late);
+    world.wish.desired = replicas(3);
+    let once = seen(&operation, &world, 1);
+    assert_eq!(once.then, Then::Wait(Wait::Target));
+    let gone = Then::End(Ended::Aborted(AbortCause::Load));
+    assert_eq!(seen(&once.operation, &world, 2).then, gone);
+}
+
+#[test]
+fn a_growth_whose_target_was_replaced_ends() {
+    let mut world = world(4, 4);
+    world.target.uid = "another".to_owned();
+    for at in [Join::Patched, Join::Settling, Join::Withdrawing] {
+        let step = seen(&growing(&super::fixtures::world(3, 4), at), &world, 1);
+        assert_eq!(
+            step.then,
+            Then::End(Ended::Aborted(AbortCause::TargetChanged)),
+            "{at:?}"
+        );
+    }
+}
+
+#[test]
+fn a_raise_that_nobody_wants_any_more_may_still_arrive_for_a_while() {
+    let operation = growing(&world(3, 4), Join::Patched);
+    let mut world = world(3, 4);
+    let (from, to) = (replicas(3), replicas(4));
+    assert_eq!(seen(&operation, &world, 1).then, Then::Act(Effect::Raise { from, to }));
+    world.wish.stop = Some(Stop::Contended);
+    assert_eq!(seen(&operation, &world, 59).then, Then::Wait(Wait::Patch));
+    let stopped = Then::End(Ended::Aborted(AbortCause::Stop(Stop::Contended)));
+    assert_eq!(seen(&operation, &world, 60).then, stopped);
+}
+
+#[rstest]
+#[case::stopped(|world: &mut World| world.wish.stop = Some(Stop::NotActive))]
+#[case::a_person_asked(|world: &mut World| world.wish.abort = Some("op-1".to_owned()))]
+fn m8_whoever_stops_a_growth_has_a_pod_that_never_joined_removed(#[case] change: fn(&mut World)) {
+    let operation = growing(&world(3, 4), Join::Patched);
+    let mut stuck = with_a_newcomer(4);
+    assert_eq!(seen(&operation, &stuck, 10).then, Then::Wait(Wait::Joined));
+    change(&mut stuck);
+    let withdrawing = seen(&operation, &stuck, 10);
+    assert_eq!(withdrawing.operation.work, Work::Join(Join::Withdrawing));
+    let (from, to) = (replicas(4), replicas(3));
+    assert_eq!(
+        seen(&withdrawing.operation, &stuck, 11).then,
+        Then::Act(Effect::Lower { from, to })
+    );
+    // Whether it serves anybody is not known: its pod is kept.
+    stuck.subject.sessions = None;
+    stuck.subject.is_stopped = Fact::Unknown;
+    assert_eq!(
+        seen(&withdrawing.operation, &stuck, 11).then,
+        Then::Wait(Wait::LeaverUnknown)
+    );
+}
+
+#[test]
+fn m8_a_growth_that_is_wanted_again_is_not_withdrawn() {
+    let operation = growing(&world(3, 4), Join::Withdrawing);
+    let mut stuck = with_a_newcomer(4);
+    for sessions in [Some(0), None] {
+        stuck.subject.sessions = sessions;
+        let step = seen(&operation, &stuck, 10);
+        assert_eq!(
+            (step.then, step.operation.work),
+            (Then::Look, Work::Join(Join::Patched))
+        );
+    }
+}
+
+#[test]
+fn m8_it_is_withdrawn_when_the_pod_is_gone() {
+    let operation = growing(&world(3, 4), Join::Withdrawing);
+    let mut small = world(3, 3);
+    small.subject.uid = Some("uid-3".to_owned());
+    assert_eq!(seen(&operation, &small, 10).then, Then::Wait(Wait::PodGone));
+    small.subject.uid = None;
+    assert_eq!(seen(&operation, &small, 10).then, Then::End(Ended::Withdrawn));
+    small.target.replicas = replicas(6);
+    let changed = Then::End(Ended::Aborted(AbortCause::ReplicasChanged));
+    assert_eq!(seen(&operation, &small, 10).then, changed);
+}

@@ -196,3 +196,19 @@ fn m13_that_a_member_leaves_is_not_believed_while_another_one_is_not_well() {
         assert_eq!(adopt(&world, &profile(), 2, name, "op-1", at(0)), None);
     }
 }
+
+#[test]
+fn m10_a_name_that_was_taken_off_the_annotation_again_is_forgotten_by_nobody() {
+    let mut world = world(3, 3);
+    for view in &mut world.views {
+        view.lists = Some((0..4).map(name).collect());
+    }
+    (world.subject.uid, world.subject.is_node_lost) = (None, true);
+    world.subject.has_stale_claim = Fact::Yes;
+    world.wish.forget = vec![name(3)];
+    let operation = begun(&world);
+    assert_eq!(seen(&operation, &world, 1).then, Then::Act(Effect::Forget));
+    world.wish.forget.clear();
+    let ended = Then::End(Ended::Aborted(AbortCause::Person));
+    assert_eq!(seen(&operation, &world, 1).then, ended);
+}
