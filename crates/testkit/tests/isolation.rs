@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -28,7 +28,12 @@ setsid sleep "$0" &
 echo "$TESTKIT_CGROUP"
 "#;
 
-fn isolated(orphan: u32, ending: &str) -> Child {
+/// The seconds that an orphan of one of these tests sleeps, which are how it is found: two runs at once see each other.
+fn orphan(test: u32) -> u64 {
+    u64::from(process::id()) * 1_000 + 71_000_000_000_000 + u64::from(test)
+}
+
+fn isolated(orphan: u64, ending: &str) -> Child {
     let script = format!("{INTRUDER}{ending}");
     // Whoever runs the tests in the background of a script ignores SIGINT, and so would all below.
     let mut command = Command::new("env");
@@ -71,7 +76,7 @@ async fn ended(child: &mut Child) -> ExitStatus {
     .await
 }
 
-async fn nothing_is_left(cgroup: &str, orphan: u32) {
+async fn nothing_is_left(cgroup: &str, orphan: u64) {
     assert!(cgroup.starts_with("testkit-node-"), "{cgroup:?}");
     eventually("nothing is left", DEADLINE, || async {
         let mut left: Vec<String> = processes_with(orphan);
@@ -93,7 +98,7 @@ async fn nothing_is_left(cgroup: &str, orphan: u32) {
     .await;
 }
 
-fn processes_with(orphan: u32) -> Vec<String> {
+fn processes_with(orphan: u64) -> Vec<String> {
     let commands = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
         let command = fs::read(entry.path().join("cmdline")).ok()?;
         Some(String::from_utf8_lossy(&command).replace('\0', " "))
@@ -105,33 +110,36 @@ fn processes_with(orphan: u32) -> Vec<String> {
 
 #[tokio::test]
 async fn of_a_command_that_ends_nothing_is_left_but_its_code() {
-    let mut child = isolated(71_000_001, "exit 3");
+    let orphan = orphan(1);
+    let mut child = isolated(orphan, "exit 3");
     if is_refused(&mut child) {
         return;
     }
     let cgroup = said(&mut child);
     assert_eq!(ended(&mut child).await.code(), Some(3));
     // At once: the runner ends after everything else.
-    assert_eq!(processes_with(71_000_001), Vec::<String>::new());
+    assert_eq!(processes_with(orphan), Vec::<String>::new());
     assert!(!Path::new("/var/lib/intruder").exists());
-    nothing_is_left(&cgroup, 71_000_001).await;
+    nothing_is_left(&cgroup, orphan).await;
 }
 
 #[tokio::test]
 async fn of_a_command_whose_runner_is_killed_nothing_is_left() {
-    let mut child = isolated(71_000_002, "sleep 71000002");
+    let orphan = orphan(2);
+    let mut child = isolated(orphan, r#"sleep "$0""#);
     if is_refused(&mut child) {
         return;
     }
     let cgroup = said(&mut child);
     kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
     ended(&mut child).await;
-    nothing_is_left(&cgroup, 71_000_002).await;
+    nothing_is_left(&cgroup, orphan).await;
 }
 
 #[tokio::test]
 async fn of_a_command_that_is_interrupted_nothing_is_left() {
-    let mut child = isolated(71_000_003, "sleep 71000003");
+    let orphan = orphan(3);
+    let mut child = isolated(orphan, r#"sleep "$0""#);
     if is_refused(&mut child) {
         return;
     }
@@ -139,5 +147,5 @@ async fn of_a_command_that_is_interrupted_nothing_is_left() {
     // As Ctrl-C does in a terminal.
     kill_process_group(Pid::from_child(&child), Signal::INT).unwrap();
     ended(&mut child).await;
-    nothing_is_left(&cgroup, 71_000_003).await;
+    nothing_is_left(&cgroup, orphan).await;
 }

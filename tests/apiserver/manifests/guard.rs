@@ -11,22 +11,6 @@ use crate::world::{DEADLINE, World, assert_contains};
 
 const OPERATOR: &str = "--as=system:serviceaccount:metric-autoscaler:metric-autoscaler";
 
-/// In force for one namespace only: other tests share the plane.
-async fn enforce(world: &World) {
-    let rendered = Rendered::of("guard").await;
-    let name = format!("who-may-lower-{}", world.namespace);
-    let mut policy = rendered.only("ValidatingAdmissionPolicy").clone();
-    policy["metadata"]["name"] = json!(name);
-    let mut binding = rendered.only("ValidatingAdmissionPolicyBinding").clone();
-    binding["metadata"]["name"] = json!(name);
-    binding["spec"]["policyName"] = json!(name);
-    let labels = json!({"kubernetes.io/metadata.name": world.namespace});
-    binding["spec"]["matchResources"] = json!({"namespaceSelector": {"matchLabels": labels}});
-    for object in [policy, binding] {
-        world.plane.apply(&object.to_string()).await.unwrap();
-    }
-}
-
 /// Whoever runs the tests may do anything, but for what admission says. Nothing is kept.
 async fn tries(world: &World, arguments: &[&str]) -> Output {
     let namespace = format!("--namespace={}", world.namespace);
@@ -53,7 +37,7 @@ async fn m12_nobody_but_the_operator_lowers_a_set_with_members() {
     let spec = world.default_spec("  membership: {profileName: vernemq}\n");
     world.apply_autoscaler("brokers", "StatefulSet", "broker", &spec).await;
     world.autoscale("others", "StatefulSet", "other", "").await;
-    enforce(&world).await;
+    Rendered::of("guard").await.enforce("who-may-lower", &world).await;
     eventually("the policy is in force", DEADLINE, || async {
         let output = scales(&world, "broker", 4, &[]).await;
         let refused = output.stderr.contains("denied request");
@@ -91,7 +75,7 @@ async fn m12_a_person_may_lower_to_what_an_annotation_allows_and_the_audit_log_k
     world.create_workload("StatefulSet", "broker", 5).await;
     let spec = world.default_spec("  membership: {profileName: vernemq}\n");
     world.apply_autoscaler("broker", "StatefulSet", "broker", &spec).await;
-    enforce(&world).await;
+    Rendered::of("guard").await.enforce("who-may-lower", &world).await;
     eventually("the policy is in force", DEADLINE, || async {
         let refused = !scales(&world, "broker", 0, &[]).await.success;
         refused.then_some(()).ok_or("it is let through")

@@ -6,22 +6,6 @@ use serde_json::{Value, json};
 use super::rendered::Rendered;
 use crate::world::{DEADLINE, World, assert_contains};
 
-/// In force for one namespace only: other tests share the plane.
-async fn enforce(world: &World) {
-    let rendered = Rendered::of("strict").await;
-    let name = format!("who-may-autoscale-{}", world.namespace);
-    let mut policy = rendered.only("ValidatingAdmissionPolicy").clone();
-    policy["metadata"]["name"] = json!(name);
-    let mut binding = rendered.only("ValidatingAdmissionPolicyBinding").clone();
-    binding["metadata"]["name"] = json!(name);
-    binding["spec"]["policyName"] = json!(name);
-    let labels = json!({"kubernetes.io/metadata.name": world.namespace});
-    binding["spec"]["matchResources"] = json!({"namespaceSelector": {"matchLabels": labels}});
-    for object in [policy, binding] {
-        world.plane.apply(&object.to_string()).await.unwrap();
-    }
-}
-
 /// May write autoscalers, and scale the StatefulSet `broker` and no other.
 async fn let_ann_scale_broker(world: &World) {
     let metadata = json!({"name": "ann", "namespace": world.namespace});
@@ -66,7 +50,7 @@ async fn refusal(world: &World, api_version: &str, kind: &str, target: &str) -> 
 async fn only_who_may_scale_a_target_may_autoscale_it() {
     let world = World::new("policy").await;
     let_ann_scale_broker(&world).await;
-    enforce(&world).await;
+    Rendered::of("strict").await.enforce("who-may-autoscale", &world).await;
     eventually("the policy is in force", DEADLINE, || async {
         let refused = refusal(&world, "apps/v1", "Deployment", "web").await;
         refused.filter(|said| said.contains("denied request"))
@@ -91,7 +75,7 @@ async fn what_leaves_the_spec_alone_is_not_judged() {
     let world = World::new("policy-updates").await;
     world.autoscale("web", "Deployment", "web", "").await;
     let_ann_scale_broker(&world).await;
-    enforce(&world).await;
+    Rendered::of("strict").await.enforce("who-may-autoscale", &world).await;
     let patch = |patch: &'static str| {
         let (patch, world) = (format!("--patch={patch}"), &world);
         async move {

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::shared::{plane, repository};
+use crate::world::World;
 
 /// Where a target is.
 pub(crate) fn directory(target: &str) -> PathBuf {
@@ -39,5 +40,20 @@ impl Rendered {
         let only = found.next().unwrap_or_else(|| panic!("there is no {kind}"));
         assert!(found.next().is_none(), "there are several of kind {kind}");
         only
+    }
+
+    /// Brings the target's admission policy into force, for one namespace only: other tests share the plane.
+    pub(crate) async fn enforce(&self, policy: &str, world: &World) {
+        let name = format!("{policy}-{}", world.namespace);
+        let mut policy = self.only("ValidatingAdmissionPolicy").clone();
+        policy["metadata"]["name"] = json!(name);
+        let mut binding = self.only("ValidatingAdmissionPolicyBinding").clone();
+        binding["metadata"]["name"] = json!(name);
+        binding["spec"]["policyName"] = json!(name);
+        let labels = json!({"kubernetes.io/metadata.name": world.namespace});
+        binding["spec"]["matchResources"] = json!({"namespaceSelector": {"matchLabels": labels}});
+        for object in [policy, binding] {
+            world.plane.apply(&object.to_string()).await.unwrap();
+        }
     }
 }

@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::right::MissingRight;
+use super::right::MissingBinding;
 use super::scene::SceneError;
 use crate::context::Context;
 use crate::gate::CallError;
@@ -20,7 +20,7 @@ pub(super) async fn set(context: &Context, subject: &mut Subject, wanted: bool) 
     let (namespace, name) = (subject.snapshot.namespace.clone(), subject.snapshot.name.clone());
     let api = resources::autoscalers(&context.client, Some(&namespace));
     let is_namespaced = context.settings.namespace.is_some();
-    let refused = |error: CallError| match MissingRight::of(
+    let refused = |error: CallError| match MissingBinding::of(
         &error,
         ("patch", "patch metricautoscalers"),
         &namespace,
@@ -61,4 +61,11 @@ pub(super) async fn set(context: &Context, subject: &mut Subject, wanted: bool) 
     }
     subject.membership.has_finalizer = wanted;
     Ok(true)
+}
+
+/// Takes it off; a failure is tried again at the next turn.
+pub(super) async fn release(context: &Context, subject: &mut Subject) {
+    if let Err(error) = set(context, subject, false).await {
+        tracing::warn!(name = subject.snapshot.name, %error, "failed to release the autoscaler");
+    }
 }

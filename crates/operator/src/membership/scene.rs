@@ -13,7 +13,7 @@ use kube::api::ListParams;
 use kube::core::{Selector, SelectorExt};
 use kube::{Api, Client, ResourceExt};
 
-use super::right::MissingRight;
+use super::right::MissingBinding;
 use crate::gate::{CallError, Gate};
 
 /// The taint by which a person says that a node is down for good (KEP-2268).
@@ -24,7 +24,7 @@ const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 pub(super) enum SceneError {
     /// A right is missing.
     #[error("{0}")]
-    Forbidden(MissingRight),
+    Forbidden(MissingBinding),
     /// A call did not succeed.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -156,7 +156,7 @@ impl Reader<'_> {
     pub(super) async fn is_nothing_cut_off(&self) -> Result<bool, SceneError> {
         let api: Api<Node> = Api::all(self.client.clone());
         let nodes = self.gate.read("list nodes", api.list(&ListParams::default())).await;
-        let nodes = nodes.map_err(|error| match MissingRight::to_nodes(&error) {
+        let nodes = nodes.map_err(|error| match MissingBinding::to_nodes(&error) {
             Some(right) => SceneError::Forbidden(right),
             None => SceneError::Call(error),
         })?;
@@ -172,7 +172,7 @@ impl Reader<'_> {
     }
 
     fn refused(&self, error: CallError, verb: &str, what: &'static str) -> SceneError {
-        match MissingRight::of(&error, (verb, what), self.namespace, self.is_namespaced) {
+        match MissingBinding::of(&error, (verb, what), self.namespace, self.is_namespaced) {
             Some(right) => SceneError::Forbidden(right),
             None => SceneError::Call(error),
         }

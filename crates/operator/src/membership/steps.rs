@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use super::act::{self, Sized};
 use super::intent::Intent;
 use super::look::{Look, reader};
-use super::right::MissingRight;
+use super::right::MissingBinding;
 use super::scene::SceneError;
 use super::takeover::Takeover;
 use super::tend::{TARGET_GONE, look_soon};
@@ -119,10 +119,10 @@ pub(super) async fn advance(
     told.doing = Some(doing);
     told.happenings.extend(told::advanced(&before, &after));
     let is_stuck = wait.as_ref().is_some_and(told::is_stalled);
-    if is_stuck && !std::mem::replace(&mut subject.membership.is_stuck, is_stuck) {
+    let was_stuck = std::mem::replace(&mut subject.membership.is_stuck, is_stuck);
+    if is_stuck && !was_stuck {
         context.metrics.operation_stalled();
     }
-    subject.membership.is_stuck = is_stuck;
     match next.then {
         Then::Wait(_) => subject.membership.held = Held::Operation(Box::new(after)),
         Then::Look => {
@@ -167,7 +167,7 @@ pub(super) async fn store_and_act(
 enum NotReady {
     /// Our finalizer could not be put on.
     #[error("{0}")]
-    Forbidden(MissingRight),
+    Forbidden(MissingBinding),
     /// Likewise, for another reason.
     #[error(transparent)]
     Call(CallError),
@@ -302,9 +302,7 @@ async fn end(
         .push(Happening::operation(reason, is_warning, sentence.clone()));
     told.doing = None;
     told.stable = (Status::True, reason::STABLE, sentence);
-    if let Err(error) = finalizer::set(context, subject, false).await {
-        tracing::warn!(name = subject.snapshot.name, %error, "failed to release the autoscaler");
-    }
+    finalizer::release(context, subject).await;
     look_soon(context, subject);
 }
 
@@ -362,7 +360,5 @@ pub(super) async fn abandon(context: &Context, subject: &mut Subject) {
     }
     let keeper = &mut subject.membership;
     (keeper.held, keeper.profile, keeper.flight) = (Held::Nothing, None, None);
-    if let Err(error) = finalizer::set(context, subject, false).await {
-        tracing::warn!(name = subject.snapshot.name, %error, "failed to release the autoscaler");
-    }
+    finalizer::release(context, subject).await;
 }

@@ -3,7 +3,7 @@
 use autoscaler_core::membership::{Fact, Gate, PodState, SubjectState, Wish, World};
 use autoscaler_members::{Compiled, Found, Members};
 
-use super::right::MissingRight;
+use super::right::MissingBinding;
 use super::scene::Scene;
 
 /// What only some operations need.
@@ -20,7 +20,7 @@ pub(super) struct Extra {
     /// The namespace is being deleted.
     pub is_namespace_going: bool,
     /// A right without which something of this is not known.
-    pub lacks: Option<MissingRight>,
+    pub lacks: Option<MissingBinding>,
 }
 
 /// Puts everything together.
