@@ -5,6 +5,7 @@ mod crash;
 mod etcd;
 mod midway;
 mod numbers;
+pub(crate) mod profiles;
 mod stage;
 mod walk;
 

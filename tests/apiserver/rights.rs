@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::access::rights_in_file;
 use crate::gated;
 use crate::manifests::Rendered;
+use crate::membership::profiles;
 use crate::operator::Operator;
 use crate::per_pod;
 use crate::shared::rbac_file;
@@ -27,7 +28,9 @@ const KINDS: [&str; 3] = ["Deployment", "ReplicaSet", "StatefulSet"];
 async fn every_right_is_used_and_none_is_missing() {
     let world = World::new("rights").await;
     install_keda(world.plane).await;
-    let rights = ["operator_role.yaml", "leader_role.yaml"].map(rights_in_file).concat();
+    let rights = ["operator_role.yaml", "profile_role.yaml", "leader_role.yaml"]
+        .map(rights_in_file)
+        .concat();
     // Roles take effect a moment after they are applied: what is refused before that tells nothing.
     world.wait_for_rights(&rights).await;
 
@@ -35,6 +38,7 @@ async fn every_right_is_used_and_none_is_missing() {
     let operator = world.operator().await;
     scale_every_kind(&world).await;
     follow_pods(&world).await;
+    profiles::answered(&world).await;
     write_over_a_stale_version(&world).await;
     lose_the_lease(&world, &operator).await;
 
@@ -104,7 +108,9 @@ async fn lose_the_lease(world: &World, operator: &Operator) {
 async fn where_keda_is_not_installed_nothing_is_refused() {
     let (plane, _definition) = gated::plane().await;
     let world = World::on(plane, "no-keda").await;
-    let rights = ["operator_role.yaml", "leader_role.yaml"].map(rights_in_file).concat();
+    let rights = ["operator_role.yaml", "profile_role.yaml", "leader_role.yaml"]
+        .map(rights_in_file)
+        .concat();
     world.wait_for_rights(&rights).await;
     let mark = world.mark();
     let _operator = world.operator().await;
@@ -134,7 +140,7 @@ async fn in_one_namespace_a_role_is_enough() {
     }
     world.wait_for_rights(&rights_in_file("operator_role.yaml")).await;
     let mark = world.mark();
-    let _operator = world.operator().await;
+    let _operator = world.operator_with("operator", &["--built-in-profiles-only"]).await;
     scale_every_kind(&world).await;
     follow_pods(&world).await;
     let requests = world.all_requests_since(mark).await;

@@ -28,7 +28,9 @@ pub(crate) async fn plane() -> &'static ControlPlane {
 pub(crate) async fn install(plane: &ControlPlane) {
     plane.apply_file(&definition_file()).await.unwrap();
     plane.apply_file(&profile_definition_file()).await.unwrap();
-    plane.apply(&rbac_file("operator_role.yaml")).await.unwrap();
+    for role in ["operator_role.yaml", "profile_role.yaml"] {
+        plane.apply(&rbac_file(role)).await.unwrap();
+    }
     let autoscalers: Api<MetricAutoscaler> = Api::all(plane.client_as_admin());
     let one = ListParams::default().limit(1);
     eventually("the definition is served", Duration::from_secs(30), || {

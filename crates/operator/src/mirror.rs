@@ -104,7 +104,7 @@ impl<V: Clone> Mirror<V> {
         self.listing()
     }
 
-    /// What is kept of one object.
+    /// What is kept of one object; what is in no namespace has an empty one.
     pub(crate) fn get(&self, namespace: &str, name: &str) -> Option<V> {
         self.read().get(namespace)?.get(name).cloned()
     }
@@ -256,7 +256,8 @@ impl<V: Clone> Mirror<V> {
 }
 
 fn key(object: &DynamicObject) -> Option<(String, String)> {
-    Some((object.metadata.namespace.clone()?, object.metadata.name.clone()?))
+    let namespace = object.metadata.namespace.clone().unwrap_or_default();
+    Some((namespace, object.metadata.name.clone()?))
 }
 
 fn remove<V>(objects: &mut ByNamespace<V>, namespace: &str, name: &str) {

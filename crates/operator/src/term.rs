@@ -46,6 +46,11 @@ fn context(process: Process, term: &Term, watches: &CancellationToken) -> Contex
     let targets = Targets::new(client.clone(), gate.clone(), clock.clone(), namespace, watches.clone());
     let pods = Pods::new(client.clone(), gate.clone(), clock.clone(), watches.clone());
     let events = Events::new(client.clone(), &gate, clock.clone(), instance(&args));
+    let profiles = if args.built_in_profiles_only {
+        Profiles::only_built_in()
+    } else {
+        Profiles::watch(&client, &gate, &clock, watches)
+    };
     Context {
         settings: Arc::new(settings(&args)),
         prometheus,
@@ -54,7 +59,7 @@ fn context(process: Process, term: &Term, watches: &CancellationToken) -> Contex
         rivals,
         events: Arc::new(events),
         members,
-        profiles: Profiles::new(client.clone(), gate.clone(), args.built_in_profiles_only),
+        profiles,
         epoch: u64::try_from(term.epoch).unwrap_or(0),
         metrics: Arc::new(metrics),
         client,

@@ -90,7 +90,7 @@ impl Server {
             rivals: Rivals::watch(&client, &gate, None, &watches),
             metrics: Arc::new(Metrics::new(&clock).0),
             members,
-            profiles: Profiles::new(client.clone(), gate.clone(), false),
+            profiles: Profiles::only_built_in(),
             epoch,
             events: Arc::new(Events::new(client.clone(), &gate, clock.clone(), "test".to_owned())),
             client,

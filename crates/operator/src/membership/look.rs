@@ -12,7 +12,7 @@ use super::credentials::{self, CredentialError};
 use super::intent::Intent;
 use super::profiles::{Known, ProfileError};
 use super::questions::Asking;
-use super::right::MissingRight;
+use super::right::MissingBinding;
 use super::scene::{Reader, Scene, SceneError};
 use super::told::Told;
 use super::world::{Extra, world};
@@ -35,7 +35,7 @@ pub(super) struct Look {
     /// What could not be answered, for people.
     pub trouble: Vec<String>,
     /// A right that is missing.
-    pub lacks: Option<MissingRight>,
+    pub lacks: Option<MissingBinding>,
 }
 
 /// Why nothing was found.
@@ -70,7 +70,7 @@ impl Obstacle {
             Self::Profile(ProfileError::NotAccepted { .. }) => reason::PROFILE_NOT_ACCEPTED,
             Self::Credential(_) => reason::CREDENTIAL_MISSING,
             Self::Scene(SceneError::Forbidden(_)) => reason::FORBIDDEN,
-            Self::Profile(ProfileError::Call(_))
+            Self::Profile(ProfileError::Unknown(_))
             | Self::Scene(SceneError::Call(_))
             | Self::NoTarget(_)
             | Self::NoReference

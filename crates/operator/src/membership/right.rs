@@ -14,7 +14,7 @@ const CLUSTER_ROLE: &str = "metric-autoscaler-membership-cluster";
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct MissingRight {
+pub(crate) struct MissingBinding {
     what: &'static str,
     namespace: Option<String>,
     /// The roles are Roles where the operator is installed for one namespace.
@@ -22,7 +22,7 @@ pub(crate) struct MissingRight {
     service_account: Option<(String, String)>,
 }
 
-impl MissingRight {
+impl MissingBinding {
     /// To do this in a namespace, if that is what an error says.
     pub(super) fn of(
         error: &CallError,
@@ -46,16 +46,6 @@ impl MissingRight {
             is_namespaced: false,
             service_account: service_account(error),
         })
-    }
-
-    /// To read profiles.
-    pub(super) fn to_profiles(error: &CallError) -> Self {
-        Self {
-            what: "get membershipprofiles",
-            namespace: None,
-            is_namespaced: false,
-            service_account: service_account(error),
-        }
     }
 
     /// The binding, on one line that `kubectl apply` takes.
@@ -99,7 +89,7 @@ fn service_account(error: &CallError) -> Option<(String, String)> {
 }
 
 /// As a sentence for the condition.
-impl fmt::Display for MissingRight {
+impl fmt::Display for MissingBinding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = match &self.namespace {
             Some(namespace) => format!(" in namespace {namespace}"),

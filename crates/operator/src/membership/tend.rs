@@ -34,15 +34,11 @@ pub(crate) async fn tend(context: &Context, subject: &mut Subject, acted: &Acted
     }
     let retry = subject.snapshot.requests.retry.as_deref();
     keeper.memory.let_retry(subject.snapshot.generation, retry);
-    look_after(context, subject).await;
+    tend_between(context, subject).await;
 }
 
 /// Between two evaluations: the wish is that of the last one.
 pub(crate) async fn tend_between(context: &Context, subject: &mut Subject) {
-    look_after(context, subject).await;
-}
-
-async fn look_after(context: &Context, subject: &mut Subject) {
     let keeper = &mut subject.membership;
     keeper.due = None;
     if let Some(told) = &mut keeper.told {
@@ -54,7 +50,9 @@ async fn look_after(context: &Context, subject: &mut Subject) {
         .is_some_and(|autoscaler| autoscaler.spec.membership.is_some());
     match &keeper.held {
         Held::Nothing => {
-            release(context, subject).await;
+            if subject.snapshot.has_finalizer || subject.membership.has_finalizer {
+                finalizer::release(context, subject).await;
+            }
             if !is_wanted {
                 subject.membership.forget();
                 return;
@@ -79,15 +77,6 @@ async fn look_after(context: &Context, subject: &mut Subject) {
     }
     if subject.membership.is_busy() && subject.membership.due.is_none() {
         subject.membership.due = Some(context.clock.boot().plus(PACE));
-    }
-}
-
-/// The finalizer of an operation that has ended is taken off.
-async fn release(context: &Context, subject: &mut Subject) {
-    if (subject.snapshot.has_finalizer || subject.membership.has_finalizer)
-        && let Err(error) = finalizer::set(context, subject, false).await
-    {
-        tracing::warn!(name = subject.snapshot.name, %error, "failed to release the autoscaler");
     }
 }
 
@@ -181,7 +170,7 @@ async fn prepare(context: &Context, subject: &mut Subject) -> Result<(ScaleTarge
     let is_changed = match present {
         Some(Ok(present)) => present.compiled.machine().digest != operation.plan.digest,
         Some(Err(ProfileError::NotFound { .. } | ProfileError::NotAccepted { .. })) => true,
-        Some(Err(ProfileError::Call(_))) | None => false,
+        Some(Err(ProfileError::Unknown(_))) | None => false,
     };
     if is_changed {
         let changed = intent.and_profile_changed();
