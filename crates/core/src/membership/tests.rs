@@ -5,6 +5,7 @@ mod fixtures;
 mod growth;
 mod lost;
 mod people;
+mod removal;
 mod shrink;
 mod waits;
 mod words;

@@ -155,5 +155,8 @@ fn m9_what_a_later_version_has_stored_is_refused_with_the_word() {
     );
     assert_eq!(refused("floor=2", "ceiling=2"), "ceiling=2");
     assert_eq!(refused("epoch=7", "epoch=7 epoch=8"), "epoch=8");
+    // A flag that is not known, and one that says nothing without another.
+    assert_eq!(refused("soft/rup", "soft/rux"), "step=soft/rux");
+    assert_eq!(refused("soft/rup", "soft/rp"), "step=soft/rp");
     assert_eq!(refused("=unclear", "=perhaps"), "attempt=1@1795348774500=perhaps");
 }

@@ -3,7 +3,6 @@
 use rstest::rstest;
 
 use super::fixtures::*;
-use crate::Seconds;
 use crate::membership::*;
 
 const LATE: i64 = 900;
@@ -224,30 +223,4 @@ fn m2_who_is_known_to_be_of_the_cluster_is_known_anew_with_each_look_that_finds_
 fn nothing_begins_at_the_goal() {
     let nothing = begin(&world(3, 3), &profile(), replicas(10), name, "op-1", at(0));
     assert_eq!(nothing, Err(Idle::AtGoal));
-}
-
-#[test]
-fn a_proof_that_has_to_last_is_waited_for() {
-    let mut profile = profile();
-    profile.times.confirm = Seconds::new(5);
-    let gone = left(3, 2);
-    let first = seen_by(&profile, &leaving(Leave::Drained { committed: true }), &gone, 10);
-    assert_eq!(first.then, Then::Wait(Wait::Proof));
-    assert_eq!(first.operation.looks.drained, Some(at(10)));
-    assert_eq!(
-        seen_by(&profile, &first.operation, &gone, 14).then,
-        Then::Wait(Wait::Proof)
-    );
-    let (from, to) = (replicas(3), replicas(2));
-    let lower = Then::Act(Effect::Lower { from, to });
-    assert_eq!(seen_by(&profile, &first.operation, &gone, 15).then, lower);
-    let mut doubtful = gone;
-    doubtful.drained = Fact::Unknown;
-    assert_eq!(
-        seen_by(&profile, &first.operation, &doubtful, 14)
-            .operation
-            .looks
-            .drained,
-        None
-    );
 }
