@@ -53,7 +53,12 @@ FILTER ?=
 .PHONY: test-apiserver
 test-apiserver: binaries ## The operator against real etcd, kube-apiserver, kube-controller-manager and Prometheus (FILTER=name)
 	@# The tests mostly wait: more of them at once than there are cores.
-	$(CARGO) test --locked --workspace --test apiserver --test scenarios_against_prometheus -- --test-threads 12 $(FILTER)
+	@# What is skipped here is test-rabbitmq.
+	$(CARGO) test --locked --workspace --test apiserver --test scenarios_against_prometheus -- --test-threads 12 --skip membership::rabbitmq $(FILTER)
+
+.PHONY: test-rabbitmq
+test-rabbitmq: binaries ## Real RabbitMQ, 5 to 3 to 5 nodes, with sessions and a queue in it (Debian's packages, unpacked; some minutes)
+	$(CARGO) test --locked --workspace --test apiserver -- --nocapture membership::rabbitmq
 
 # With `--nocapture`, because a table is what one wants; each of its times has to be as promised, which tests do not ask.
 .PHONY: membership-numbers

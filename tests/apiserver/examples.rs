@@ -76,6 +76,7 @@ fn every_example_has_all_its_files_and_a_test() {
         "fake-load",
         "ingress-requests",
         "load-balancer-bytes",
+        "rabbitmq",
         "vernemq-publish-rate",
     ];
     for case in tested {
@@ -244,6 +245,36 @@ async fn members_of_etcd_follow_the_bytes_that_they_send() {
         namespaces: &[&namespace],
         own: (PodNames::of_stateful_set("etcd"), 3),
         answers: &[(query, 4.5e7)],
+        sizes: &[],
+        load: METRIC,
+    };
+    holds(example, exported, promise).await;
+}
+
+/// Likewise.
+#[tokio::test]
+async fn nodes_of_rabbitmq_follow_the_messages_that_they_receive() {
+    const METRIC: &str = "rabbitmq_global_messages_received_total";
+    let example = Example::apply("rabbitmq").await;
+    example.scale("StatefulSet", "rabbitmq", 3).await;
+    let namespace = example.world.namespace.clone();
+    let mut exported = Exported::new().await;
+    for Pod { name, ip } in pods(&namespace, "app.kubernetes.io/name=rabbitmq", 3).await {
+        let instance = format!("{ip}:15692");
+        let labels = [
+            ("job", "rabbitmq"),
+            ("instance", &instance),
+            ("namespace", &namespace),
+            ("pod", &name),
+        ];
+        let target = exported.target(&format!("http://{instance}/metrics"), &labels);
+        target.counter(METRIC, &[("protocol", "amqp091")], 2500.0);
+    }
+    let query = example.query("rabbitmq", "messages");
+    let promise = Promise {
+        namespaces: &[&namespace],
+        own: (PodNames::of_stateful_set("rabbitmq"), 3),
+        answers: &[(query, 7500.0)],
         sizes: &[],
         load: METRIC,
     };

@@ -6,6 +6,7 @@ mod etcd;
 mod midway;
 mod numbers;
 pub(crate) mod profiles;
+mod rabbitmq;
 mod stage;
 mod walk;
 

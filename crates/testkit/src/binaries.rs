@@ -162,7 +162,7 @@ pub async fn locate_all<const N: usize>(programs: [Program; N]) -> Result<[PathB
     located.await.expect("looking for binaries does not panic")
 }
 
-fn cache_directory() -> Result<PathBuf, BinaryError> {
+pub(crate) fn cache_directory() -> Result<PathBuf, BinaryError> {
     let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let ours = || variable("METRICAUTOSCALER_CACHE");
     let standard = || variable("XDG_CACHE_HOME").map(|path| path.join("metricautoscaler"));

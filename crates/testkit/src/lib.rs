@@ -22,6 +22,7 @@ pub mod plane;
 pub mod ports;
 pub mod process;
 pub mod prometheus;
+pub mod rabbitmq;
 pub mod recorder;
 pub mod revisions;
 pub mod rights;

@@ -17,7 +17,7 @@ use crate::shared::{operator_binary, rbac_file};
 use crate::world::World;
 
 /// An operation takes as long as its profile says, and the machine may be busy.
-pub(super) const PATIENCE: Duration = Duration::from_mins(8);
+pub(super) const PATIENCE: Duration = Duration::from_mins(15);
 
 /// See the module.
 pub(super) struct Stage {

@@ -1,13 +1,15 @@
-//! `StatefulSets` for [`super::Kubelet`]: VerneMQ's double as its chart installs it, and real etcd.
+//! `StatefulSets` for [`super::Kubelet`]: VerneMQ's double as its chart installs it, real etcd, and real RabbitMQ.
 
 mod etcd;
 mod example;
+mod rabbitmq;
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 pub use etcd::etcd;
+pub use rabbitmq::{Secrets, rabbitmq};
 
 /// What the sets differ in.
 #[derive(Debug, Clone)]
