@@ -26,6 +26,7 @@ async fn every_right_of_the_installed_roles_is_used_and_none_is_missing() {
         }
         follow_pods(scene).await;
         write_over_a_stale_version(scene).await;
+        answer_a_profile(scene).await;
         lose_the_lease(scene).await;
         look_for_keda(scene).await;
 
@@ -59,6 +60,24 @@ async fn follow_pods(scene: &Scene) {
     let query = format!("query: 'own_load{{namespace=\"{}\"}}', perPod: {{}}", scene.namespace);
     scene.autoscale_by("StatefulSet", "own", &query).await;
     scene.wait_ready("StatefulSet", "own", 8).await;
+}
+
+/// A profile comes, is answered, and goes.
+async fn answer_a_profile(scene: &Scene) {
+    scene
+        .installation
+        .apply(include_str!("../../config/profiles/vernemq.yaml"))
+        .await;
+    let accepted = [
+        "--for=condition=Accepted",
+        "--timeout=300s",
+        "membershipprofile/vernemq",
+    ];
+    scene.installation.kubectl(&[&["wait"], &accepted[..]].concat()).await;
+    scene
+        .installation
+        .kubectl(&["delete", "membershipprofile", "vernemq"])
+        .await;
 }
 
 /// Somebody else writes the autoscaler, so the version that the operator knows is no longer the newest.

@@ -12,6 +12,7 @@ async fn let_ann_scale_broker(world: &World) {
     let rules = json!([
         {"apiGroups": ["metricautoscaler.dev"], "resources": ["metricautoscalers"], "verbs": ["get", "create", "patch"]},
         {"apiGroups": ["apps"], "resources": ["statefulsets/scale"], "resourceNames": ["broker"], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["replicationcontrollers/scale"], "verbs": ["patch"]},
         {"apiGroups": ["example.com"], "resources": ["proxies/scale"], "verbs": ["patch"]},
     ]);
     let api = "rbac.authorization.k8s.io";
@@ -63,13 +64,16 @@ async fn only_who_may_scale_a_target_may_autoscale_it() {
     );
     assert!(refusal(&world, "apps/v1", "StatefulSet", "store").await.is_some());
     assert_eq!(refusal(&world, "apps/v1", "StatefulSet", "broker").await, None);
+    // The core group has no name.
+    assert_eq!(refusal(&world, "v1", "ReplicationController", "any").await, None);
     // The plural is guessed.
     assert_eq!(refusal(&world, "example.com/v2", "Proxy", "any").await, None);
     let said = refusal(&world, "example.com/v1", "Bus", "any").await.unwrap();
     assert_contains(&said, "patch buses/scale in the API group \"example.com\"");
 }
 
-/// Labels and finalizers are also written by others, who need no right to scale; a new spec is judged like a new object.
+/// Labels and finalizers are also written by others, who need no right to scale; a new spec is judged like a new object, and so
+/// are annotations that act on members.
 #[tokio::test]
 async fn what_leaves_the_spec_alone_is_not_judged() {
     let world = World::new("policy-updates").await;
@@ -104,6 +108,20 @@ async fn what_leaves_the_spec_alone_is_not_judged() {
             .ok_or(output.stdout)
     })
     .await;
-    let output = patch(r#"{"metadata": {"labels": {"team": "one"}}}"#).await;
-    assert!(output.success, "{}", output.stderr);
+    for harmless in [
+        r#"{"metadata": {"labels": {"team": "one"}}}"#,
+        r#"{"metadata": {"annotations": {"example.com/team": "one"}}}"#,
+    ] {
+        let output = patch(harmless).await;
+        assert!(output.success, "{}", output.stderr);
+    }
+    // These act on members.
+    for acts in [
+        r#"{"metadata": {"annotations": {"metricautoscaler.dev/abort": "at-3-x"}}}"#,
+        r#"{"metadata": {"annotations": {"metricautoscaler.dev/retry": "at-3-x"}}}"#,
+        r#"{"metadata": {"annotations": {"metricautoscaler.dev/forget": "web-3"}}}"#,
+        r#"{"metadata": {"annotations": {"metricautoscaler.dev/allow-lowering-to": "0"}}}"#,
+    ] {
+        assert_contains(&patch(acts).await.stderr, "denied request");
+    }
 }
