@@ -151,7 +151,7 @@ impl Cut {
     fn in_flight(self) -> u32 {
         match self {
             Self::Killed => 10,
-            Self::Paused => 30,
+            Self::Paused => 60,
         }
     }
 

@@ -27,7 +27,7 @@ pub(in super::super) const PATIENCE: Duration = Duration::from_mins(5);
 /// So many at once: whoever is there mostly waits.
 static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
     let cores = available_parallelism().map_or(1, usize::from);
-    Semaphore::new(3 * cores)
+    Semaphore::new(2 * cores)
 });
 
 /// See the module.
@@ -82,7 +82,7 @@ impl Site {
     /// Its lease is long enough for a busy machine, and short enough to be waited for.
     pub(in super::super) async fn operator(&self, name: &str) -> Operator {
         let world = &self.stage.world;
-        let flags = ["--lease-duration", "12"];
+        let flags = ["--lease-duration", "15"];
         world.start_operator_via(self.api.address(), name, &flags).await
     }
 
