@@ -7,6 +7,7 @@ mod midway;
 mod numbers;
 pub(crate) mod profiles;
 mod rabbitmq;
+mod rights;
 mod stage;
 mod walk;
 

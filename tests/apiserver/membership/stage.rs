@@ -99,6 +99,20 @@ impl Stage {
         self.world.plane.apply(&binding.to_string()).await.unwrap();
     }
 
+    /// And for what is in no namespace.
+    pub(super) async fn give_rights_to_the_cluster(&self) {
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": format!("{}-membership", self.world.cluster_name())},
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "metric-autoscaler-membership-cluster",
+            },
+            "subjects": [{"kind": "ServiceAccount", "name": "metric-autoscaler", "namespace": self.world.namespace}],
+        });
+        self.world.plane.apply(&binding.to_string()).await.unwrap();
+    }
+
     /// An autoscaler with 100 of this load per member.
     pub(super) async fn autoscale(&self, load: f64) {
         self.autoscale_by("vernemq", load).await;

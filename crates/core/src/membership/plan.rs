@@ -118,8 +118,9 @@ pub fn adopt(
     let is_highest = target.ordinals().end.checked_sub(1) == Some(ordinal);
     let commit = plan.steps.iter().position(|step| step.commits);
     // A profile may say so of every member while another one is down, for then it cannot tell (VerneMQ waits with a leave
-    // until all are up): it is believed only where the others are known to be well.
-    let are_well = Fact::all(world.survivors(ordinal).map(|view| view.is_healthy)).is_yes();
+    // until all are up): it is believed only where the others are known to be well. Nobody makes the last one leave.
+    let mut neighbours = world.survivors(ordinal).map(|view| view.is_healthy).peekable();
+    let are_well = neighbours.peek().is_some() && Fact::all(neighbours).is_yes();
     let is_leaving = world.subject.is_leaving.is_yes() && are_well;
     let is_left = world.residue.iter().any(|residue| residue.is_yes());
     let (work, attempt) = match commit {

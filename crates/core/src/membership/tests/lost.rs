@@ -18,6 +18,14 @@ fn m13_what_is_left_of_a_pod_that_goes_anyway_begins_nothing() {
 }
 
 #[test]
+fn m13_the_only_member_left_is_not_in_the_middle_of_leaving() {
+    // Its last neighbour was removed without a drain, so it finds the cluster not well, as one that waits to leave does.
+    let mut world = world(1, 1);
+    world.subject.is_leaving = Fact::Yes;
+    assert_eq!(adopted(&world, 0), None);
+}
+
+#[test]
 fn m13_what_was_taken_back_without_a_record_may_have_left_all_the_same() {
     let mut found = world(3, 3);
     found.residue[0] = Fact::Yes;
