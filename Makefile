@@ -78,6 +78,12 @@ test-cluster: node-packages image previous node-binaries ## The image on two rea
 	$(CARGO) test --locked --workspace --test cluster --config 'target."cfg(all())".runner = ["$(abspath $(PROGRAMS))/testkit", "isolated"]' \
 		-- --nocapture --test-threads 1 $(FILTER)
 
+COMMAND ?=
+
+.PHONY: cluster
+cluster: node-packages node-binaries ## A shell in which kubectl means two real nodes of this machine, to try the guide on (needs root; COMMAND='...')
+	@$(PROGRAMS)/testkit isolated $(PROGRAMS)/testkit nodes $(if $(COMMAND),bash -c '$(COMMAND)')
+
 .PHONY: node-binaries
 node-binaries: programs
 	@$(PROGRAMS)/testkit binaries --node
@@ -170,6 +176,8 @@ previous: dist/previous/$(PREVIOUS)
 
 # Of its own sources by its own Makefile; dependencies that both versions have are compiled once.
 dist/previous/$(PREVIOUS): | buildah toolchain
+	@# A shallow clone has it not.
+	@git cat-file -e '$(PREVIOUS)^{commit}' 2>/dev/null || git fetch --quiet --depth 1 origin $(PREVIOUS)
 	@rm -rf dist/previous && mkdir -p dist/previous/source target
 	git archive $(PREVIOUS) | tar --extract --directory dist/previous/source
 	@ln -s ../../../target dist/previous/source/target
@@ -225,10 +233,16 @@ lint: toolchain ## Run clippy, warnings are errors
 doc: toolchain ## Build the documentation of the crates, warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 
+# Known vulnerabilities are not in Cargo.lock: who lists them has to be reached.
+ADVISORIES := https://github.com/RustSec/advisory-db
+
 .PHONY: deny
-deny: ## Check licences, banned crates and sources (needs cargo-deny)
-	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
-	cargo-deny check licenses bans sources
+deny: toolchain ## Check licences, banned crates and sources of the dependencies, and known vulnerabilities where their list is reached
+	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing; installing it (once, some minutes)"; $(CARGO) install --locked --quiet cargo-deny; }
+	$(CARGO) deny --log-level error check --hide-inclusion-graph licenses bans sources
+	@if timeout 30 git ls-remote --exit-code --quiet $(ADVISORIES) HEAD >/dev/null 2>&1; then \
+		echo $(CARGO) deny check advisories; $(CARGO) deny --log-level error check advisories; \
+	else echo "known vulnerabilities are NOT checked: $(ADVISORIES) is not reached"; fi
 
 .PHONY: xtask
 xtask: toolchain
@@ -244,7 +258,7 @@ verify: xtask ## Check that crds/ and docs/reference are current, and that every
 	@$(PROGRAMS)/xtask check
 
 .PHONY: presubmit
-presubmit: fmt-check lint doc verify test ## All of it but deny
+presubmit: fmt-check lint doc verify deny test ## All of it but what needs root
 
 .PHONY: clean
 clean: ## Remove what cargo has built; the cache of the control plane stays
