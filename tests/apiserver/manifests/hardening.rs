@@ -166,27 +166,50 @@ async fn only_prometheus_is_let_in() {
 }
 
 #[tokio::test]
-async fn strictly_nothing_is_reached_but_dns_the_api_server_and_prometheus() {
+async fn strictly_nothing_is_reached_but_dns_the_api_server_prometheus_and_members() {
     let rendered = Rendered::of("strict").await;
-    let mut policies = rendered.of_kind("NetworkPolicy").map(|policy| &policy["spec"]);
-    let policy = policies
-        .find(|policy| policy["policyTypes"] == json!(["Egress"]))
-        .unwrap();
-    let labels = &rendered.only("Deployment")["spec"]["template"]["metadata"]["labels"];
-    assert_eq!(policy["podSelector"]["matchLabels"], *labels);
-    let rules = policy["egress"].as_array().unwrap();
-    let ports: Vec<Vec<&Value>> = rules
-        .iter()
-        .map(|rule| {
-            rule["ports"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|port| &port["port"])
-                .collect()
-        })
+    let policies: Vec<&Value> = rendered
+        .of_kind("NetworkPolicy")
+        .map(|policy| &policy["spec"])
+        .filter(|policy| policy["policyTypes"] == json!(["Egress"]))
         .collect();
-    assert_eq!(json!(ports), json!([[53, 53], [443, 6443], [9090]]));
+    let labels = &rendered.only("Deployment")["spec"]["template"]["metadata"]["labels"];
+    let rules = policies.iter().flat_map(|policy| {
+        assert_eq!(policy["podSelector"]["matchLabels"], *labels);
+        policy["egress"].as_array().unwrap()
+    });
+    let reached = rules.map(|rule| {
+        let namespaces = rule["to"][0]["namespaceSelector"]["matchLabels"].clone();
+        let ports = rule["ports"].as_array().unwrap().iter();
+        json!([namespaces, ports.map(|port| port["port"].clone()).collect::<Vec<_>>()])
+    });
+    let expected = json!([
+        [{"kubernetes.io/metadata.name": "kube-system"}, [53, 53]],
+        [null, [443, 6443]],
+        [{"kubernetes.io/metadata.name": "monitoring"}, [9090]],
+        [{"metricautoscaler.dev/members": "true"}, [8888, 2379, 15680]],
+    ]);
+    assert_eq!(json!(reached.collect::<Vec<_>>()), expected);
+}
+
+/// Each at the port at which its profile asks.
+#[tokio::test]
+async fn the_members_of_every_shipped_profile_are_reached() {
+    let strict = Rendered::of("strict").await;
+    let mut policies = strict.of_kind("NetworkPolicy");
+    let named = |policy: &&Value| policy["metadata"]["name"] == "metric-autoscaler-egress-members";
+    let ports = &policies.find(named).unwrap()["spec"]["egress"][0]["ports"];
+    let ports: BTreeSet<u64> = ports
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|port| port["port"].as_u64())
+        .collect();
+    let profiles = Rendered::of("profiles").await;
+    let asked = profiles
+        .of_kind("MembershipProfile")
+        .filter_map(|profile| profile["spec"]["member"]["port"].as_u64());
+    assert_eq!(asked.collect::<BTreeSet<_>>(), ports);
 }
 
 /// All that the operator may do beyond reading, and no more; nothing by a wildcard, and nothing of Secrets.
