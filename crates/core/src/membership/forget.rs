@@ -20,19 +20,30 @@ pub(super) fn step(operation: &Operation, world: &World, profile: &Profile, now:
     if operation.attempt.is_none() && world.wish.desired > world.target.replicas {
         return end(operation, Ended::Aborted(AbortCause::Load));
     }
+    let cause = called_off(operation, world);
+    if let Some(cause) = cause
+        && operation.attempt.is_none()
+    {
+        return end(operation, Ended::Aborted(cause));
+    }
     match world.listed_by_survivors(member.ordinal, &member.name) {
         Listed::ByNone => end(operation, Ended::Done),
         Listed::Unknown => wait(operation, Wait::Forgotten),
         // Nobody has drained it, so it may be a pod on a node that is merely cut off, which still serves (M4).
         Listed::ByAll | Listed::BySome if !world.subject.is_node_lost => wait(operation, Wait::NodeLost),
-        Listed::ByAll | Listed::BySome if may_forget(operation, world) => {
-            if operation.is_due(profile.times.retry, now) {
-                return act(operation.intending(now), Effect::Forget);
-            }
-            wait(operation, Wait::Forgotten)
-        }
-        Listed::ByAll | Listed::BySome => end(operation, Ended::Aborted(AbortCause::Person)),
+        Listed::ByAll | Listed::BySome => match cause {
+            Some(cause) => end(operation, Ended::Aborted(cause)),
+            None if operation.is_due(profile.times.retry, now) => act(operation.intending(now), Effect::Forget),
+            None => wait(operation, Wait::Forgotten),
+        },
     }
+}
+
+/// Why nobody is to be told to forget it any more: what is sent cannot be taken back, and nothing more is sent (M9, M10).
+fn called_off(operation: &Operation, world: &World) -> Option<AbortCause> {
+    let stop = world.wish.stop.map(AbortCause::Stop);
+    let is_unwanted = operation.is_to_abort(&world.wish) || !may_forget(operation, world);
+    stop.or_else(|| is_unwanted.then_some(AbortCause::Person))
 }
 
 /// A person named it, or its claim is gone and with it whatever it held.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use autoscaler_core::Replicas;
-use autoscaler_core::membership::{Effect, Operation, PROOF_LIFETIME, Reply};
+use autoscaler_core::membership::{Effect, Operation, PROOF_LIFETIME, Reply, Work};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
@@ -88,8 +88,9 @@ pub(super) async fn lower(
     from: Replicas,
     to: Replicas,
 ) -> Sized {
-    let commits = operation.plan.steps.iter().any(|step| step.commits);
-    let patch = if commits {
+    let is_leave = matches!(operation.work, Work::Leave(_));
+    let has_committed = is_leave && operation.plan.steps.iter().any(|step| step.commits);
+    let patch = if has_committed {
         // The leaver's own exit bumps the version between proof and patch (M3).
         compare_and_swap(&look.scene.target.uid, from, to)
     } else {

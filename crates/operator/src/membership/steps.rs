@@ -187,7 +187,8 @@ async fn prepare_act(
     told: &Told,
 ) -> Result<(), NotReady> {
     let needs_finalizer = matches!(intended.work, Work::Leave(_) | Work::Forget);
-    let has_finalizer = subject.snapshot.has_finalizer || subject.membership.has_finalizer;
+    // What the watch has told may be of the operation before this one, whose finalizer is off again.
+    let has_finalizer = subject.membership.has_finalizer;
     if needs_finalizer && !has_finalizer && !subject.snapshot.terminating {
         match finalizer::set(context, subject, true).await {
             Ok(true) => {}

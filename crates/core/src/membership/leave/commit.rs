@@ -3,7 +3,7 @@
 use super::super::operation::{AbortCause, Leave, Work};
 use super::super::profile::DrainStep;
 use super::super::world::Listed;
-use super::super::{Step, Wait, has_passed, look, wait};
+use super::super::{Reply, Step, Wait, has_passed, look, wait};
 use super::Leaving;
 
 impl Leaving<'_> {
@@ -49,8 +49,8 @@ impl Leaving<'_> {
             ..
         } = self;
         let is_sure = has_passed(operation.looks.undone, profile.times.gossip, now);
-        if is_sure && self.world.wish.desired > operation.to {
-            return self.abort(AbortCause::Load);
+        if is_sure && let Some(cause) = self.would_not_begin() {
+            return self.abort(cause);
         }
         if is_sure {
             return look(operation.at(
@@ -62,5 +62,22 @@ impl Leaving<'_> {
             ));
         }
         wait(operation, Wait::InDoubt)
+    }
+
+    /// Why a member that is back is not drained anew.
+    fn would_not_begin(self) -> Option<AbortCause> {
+        let Self { operation, world, .. } = self;
+        let is_refused = operation
+            .attempt
+            .is_some_and(|attempt| attempt.reply == Some(Reply::Refused));
+        if world.wish.desired > operation.to {
+            Some(AbortCause::Load)
+        } else if is_refused {
+            Some(AbortCause::Refused)
+        } else if self.is_overdue() {
+            Some(AbortCause::Deadline)
+        } else {
+            None
+        }
     }
 }

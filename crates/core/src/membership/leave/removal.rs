@@ -1,8 +1,8 @@
 //! The proof that a member has left, and the patch that removes its pod (M2, M3).
 
 use super::super::operation::{AbortCause, Leave, Operation, Work};
-use super::super::world::{Fact, PodState};
-use super::super::{Effect, Step, Wait, act, has_passed, look, wait};
+use super::super::world::{Fact, Listed, PodState};
+use super::super::{Effect, Ended, Step, Wait, act, end, has_passed, look, wait};
 use super::Leaving;
 
 impl Leaving<'_> {
@@ -69,6 +69,23 @@ impl Leaving<'_> {
         self.operation.survivors.clone()
     }
 
+    /// The pod is gone. Whoever is listed still although this operation never lowered the replicas was removed by somebody
+    /// else, undrained: what it holds is in its claim, and nobody but a person has it forgotten (M4, M10).
+    fn removed(self) -> Step {
+        let Self {
+            operation, world, now, ..
+        } = self;
+        let member = &operation.member;
+        let is_ours = operation.attempt.is_some();
+        match world.listed_by_survivors(member.ordinal, &member.name) {
+            Listed::ByAll | Listed::BySome if !is_ours => end(operation, Ended::Aborted(AbortCause::ReplicasChanged)),
+            Listed::Unknown if !is_ours => wait(operation, Wait::Forgotten),
+            Listed::ByNone | Listed::ByAll | Listed::BySome | Listed::Unknown => {
+                look(operation.at(Work::Leave(Leave::Gone), now))
+            }
+        }
+    }
+
     /// Somebody lowered the replicas of an operation that cannot be taken back, or its pod is another one now: what is
     /// left of it is dealt with.
     pub(super) fn overtaken(self) -> Option<Step> {
@@ -127,7 +144,7 @@ impl Leaving<'_> {
             return look(operation.at(Work::Leave(Leave::Verifying), now));
         }
         if is_other_pod {
-            return look(operation.at(Work::Leave(Leave::Gone), now));
+            return self.removed();
         }
         let is_terminating = world.pod(member.ordinal).is_some_and(|pod| pod.is_terminating);
         let lingers = !is_terminating && has_passed(Some(operation.since), profile.times.stall, now);

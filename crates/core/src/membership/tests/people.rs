@@ -212,3 +212,31 @@ fn m10_a_name_that_was_taken_off_the_annotation_again_is_forgotten_by_nobody() {
     let ended = Then::End(Ended::Aborted(AbortCause::Person));
     assert_eq!(seen(&operation, &world, 1).then, ended);
 }
+
+#[rstest]
+#[case::paused(|world: &mut World| world.wish.stop = Some(Stop::NotActive), AbortCause::Stop(Stop::NotActive))]
+#[case::contended(|world: &mut World| world.wish.stop = Some(Stop::Contended), AbortCause::Stop(Stop::Contended))]
+#[case::a_person_asked(|world: &mut World| world.wish.abort = Some("op-1".to_owned()), AbortCause::Person)]
+#[case::the_annotation_is_gone(|world: &mut World| world.wish.forget.clear(), AbortCause::Person)]
+fn m10_to_forget_can_be_called_off_also_while_a_node_does_not_answer(
+    #[case] change: fn(&mut World),
+    #[case] cause: AbortCause,
+) {
+    let mut world = world(3, 3);
+    for view in &mut world.views {
+        view.lists = Some((0..4).map(name).collect());
+    }
+    (world.subject.uid, world.subject.is_node_lost) = (None, false);
+    world.subject.has_stale_claim = Fact::Yes;
+    world.wish.forget = vec![name(3)];
+    let operation = begun(&world);
+    assert_eq!(seen(&operation, &world, 1).then, Then::Wait(Wait::NodeLost));
+    world.subject.is_node_lost = true;
+    let sent = seen(&operation, &world, 1).operation;
+    change(&mut world);
+    let ended = Then::End(Ended::Aborted(cause));
+    // What was sent cannot be taken back; nothing more is sent.
+    assert_eq!(seen(&sent, &world, 100).then, ended);
+    world.subject.is_node_lost = false;
+    assert_eq!(seen(&operation, &world, 1).then, ended);
+}

@@ -201,3 +201,47 @@ fn m4_who_is_listed_again_while_the_others_are_watched_is_forgotten_again() {
     let whole = world(3, 3);
     assert_eq!(seen(&verifying, &whole, 1).then, Then::Wait(Wait::Settled));
 }
+
+/// A person, or a tool that owns the manifest, lowers the replicas while the queues are still being moved.
+#[test]
+fn m4_who_was_removed_by_somebody_else_before_it_had_left_is_forgotten_by_nobody() {
+    let mut lowered = world(2, 2);
+    lowered.subject.uid = None;
+    for view in &mut lowered.views {
+        view.lists = Some((0..3).map(name).collect());
+    }
+    let draining = leaving_at(draining(1, true));
+    let ended = Then::End(Ended::Aborted(AbortCause::ReplicasChanged));
+    assert_eq!(until_settled(&draining, &lowered, 1).then, ended);
+    // M10 takes it from there: a person decides.
+    let undrained = begin(&lowered, &profile(), replicas(10), name, "op-2", at(2));
+    lowered.subject.has_stale_claim = Fact::Yes;
+    let held = begin(&lowered, &profile(), replicas(10), name, "op-2", at(2));
+    assert_eq!(held, Err(Idle::Undrained("broker-2".to_owned())));
+    assert_eq!(undrained.unwrap().work, Work::Forget);
+    // Whether it is listed still is not known, and whoever is not listed has left.
+    lowered.views[0].lists = None;
+    assert_eq!(until_settled(&draining, &lowered, 1).then, Then::Wait(Wait::Forgotten));
+    for view in &mut lowered.views {
+        view.lists = Some((0..2).map(name).collect());
+    }
+    assert_eq!(until_settled(&draining, &lowered, 1).then, Then::Wait(Wait::Settled));
+}
+
+#[test]
+fn a_commit_that_the_member_refuses_is_given_up_and_not_tried_for_ever() {
+    let mut world = world(3, 2);
+    world.done[0] = Fact::Yes;
+    let sent = leaving_at(draining(1, true));
+    let refused = step(&sent, &Event::Replied(Reply::Refused), &profile(), at(1)).operation;
+    let first = seen(&refused, &world, 60);
+    assert_eq!(first.then, Then::Wait(Wait::InDoubt));
+    let cause = AbortCause::Refused;
+    let aborting = Work::Leave(Leave::Aborting { left: 2, cause });
+    assert_eq!(seen(&first.operation, &world, 75).operation.work, aborting);
+    // Nor is one that came back again and again until all of it has taken too long.
+    let late = seen(&sent, &world, 885);
+    let cause = AbortCause::Deadline;
+    let aborting = Work::Leave(Leave::Aborting { left: 2, cause });
+    assert_eq!(seen(&late.operation, &world, 900).operation.work, aborting);
+}
