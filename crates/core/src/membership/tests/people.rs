@@ -233,6 +233,8 @@ fn m10_to_forget_can_be_called_off_also_while_a_node_does_not_answer(
     assert_eq!(seen(&operation, &world, 1).then, Then::Wait(Wait::NodeLost));
     world.subject.is_node_lost = true;
     let sent = seen(&operation, &world, 1).operation;
+    assert_eq!(seen(&sent, &world, 30).then, Then::Wait(Wait::Forgotten));
+    assert_eq!(seen(&sent, &world, 31).then, Then::Act(Effect::Forget));
     change(&mut world);
     let ended = Then::End(Ended::Aborted(cause));
     // What was sent cannot be taken back; nothing more is sent.
