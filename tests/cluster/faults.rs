@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use autoscaler_testkit::audit::AuditLog;
 use autoscaler_testkit::wait::eventually;
-use serde_json::Value;
 
 use crate::installation::DEADLINE;
 use crate::operator::{NAMESPACE, Pod};
@@ -84,8 +83,7 @@ async fn the_kernel_kills_the_leader_for_want_of_memory_and_nothing_is_scaled_tw
 
 async fn wait_killed(scene: &Scene, leader: &Pod) {
     eventually("the kubelet tells that the leader was killed", DEADLINE, || async {
-        let get = ["get", "pod", &leader.name, "--namespace", NAMESPACE, "--output=json"];
-        let pod: Value = serde_json::from_str(&scene.installation.kubectl(&get).await).unwrap();
+        let pod = scene.installation.object("Pod", NAMESPACE, &leader.name).await.unwrap();
         let status = &pod["status"]["containerStatuses"][0];
         let reasons = ["lastState", "state"].map(|state| status[state]["terminated"]["reason"].clone());
         if reasons.contains(&"OOMKilled".into()) {

@@ -2,27 +2,27 @@
 //! `docs/guide/install.md`.
 
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use autoscaler_testkit::audit::AuditLog;
-use autoscaler_testkit::binaries::{Program, locate};
 use autoscaler_testkit::exporter::Exporter;
 use autoscaler_testkit::node::{Cluster, Image, PROGRAM_ADDRESS};
 use autoscaler_testkit::wait::eventually;
 use tokio::sync::OnceCell;
 
+use crate::page::{Content, blocks, section};
+use crate::reader::Reader;
+
 /// How long anything may take before the test gives up: generous, since the machine may be busy.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(5);
-
-/// The image of `make image`, by the name that it has without IMG.
-const IMAGE: &str = concat!("localhost/metric-autoscaler:", env!("CARGO_PKG_VERSION"));
 
 /// The image of the version before this one.
 pub(crate) const PREVIOUS: &str = "localhost/metric-autoscaler:previous";
 
-const PROMETHEUS: &str = include_str!("manifests/prometheus.yaml");
+/// What is followed.
+pub(crate) const GUIDE: &str = "docs/guide/install.md";
 
 /// See the module.
 pub(crate) struct Installation {
@@ -30,8 +30,8 @@ pub(crate) struct Installation {
     /// What the pods of no test export: the load of most tests.
     pub(crate) exporter: Exporter,
     pub(crate) audit: AuditLog,
-    /// A clone of the repository with `mine/` in it, as the guide has it.
-    clone: PathBuf,
+    /// Who has installed it.
+    pub(crate) reader: Reader,
 }
 
 static INSTALLATION: OnceCell<Installation> = OnceCell::const_new();
@@ -49,42 +49,21 @@ pub(crate) fn installed() -> Option<&'static Installation> {
 impl Installation {
     async fn make() -> Self {
         let images = [
-            Image::of_archive(IMAGE, built("dist/image.tar")),
             Image::of_archive(PREVIOUS, built("dist/previous/image.tar")),
-            Image::of_program("localhost/prometheus", locate(Program::Prometheus).unwrap()),
-            python(),
+            Image::python().unwrap(),
         ];
         let cluster = Box::pin(Cluster::start(&images)).await.unwrap();
-        let clone = cluster.directory().join("clone");
         let installation = Self {
             exporter: Exporter::start_at(PROGRAM_ADDRESS.parse().unwrap()),
             audit: AuditLog::new(cluster.plane.audit_log_path()),
-            clone,
+            reader: Reader::new(&cluster),
             cluster,
         };
         installation.start_prometheus().await;
-        installation.clone_repository();
+        installation.reader.follow(&section(GUIDE, "1. The image")).await;
         installation.install().await;
         installation.wait_told().await;
         installation
-    }
-
-    /// "One of the two replicas says".
-    async fn wait_told(&self) {
-        let page = guide();
-        let said = "this replica leads";
-        assert!(
-            page.contains(&format!("One of the two replicas says `{said}`")),
-            "the guide no longer says so"
-        );
-        let logs = "kubectl -n metric-autoscaler logs -l app.kubernetes.io/name=metric-autoscaler";
-        assert!(page.contains(logs), "the guide no longer says {logs}");
-        eventually("one of the replicas says that it leads", DEADLINE, || async {
-            let arguments: Vec<&str> = logs.split(' ').skip(1).collect();
-            let log = self.kubectl(&arguments).await;
-            if log.contains(said) { Ok(()) } else { Err(log) }
-        })
-        .await;
     }
 
     /// With the scrape job of the guide, that of the example, and one for what tests export.
@@ -99,52 +78,31 @@ impl Installation {
             .unwrap()
             .1
             .replace("scrape_interval: 30s", "scrape_interval: 1s");
-        let jobs = [block("yaml\n# scrape_configs"), example, exported, POD_JOB.to_owned()].concat();
-        let indented: Vec<String> = jobs.lines().map(|line| format!("    {line}")).collect();
-        self.apply(&PROMETHEUS.replace("    # JOBS", &indented.join("\n")))
-            .await;
-        self.cluster
-            .wait_rollout("monitoring", "deployment/prometheus")
-            .await
-            .unwrap();
+        let jobs = [guides_job(), example, exported, POD_JOB.to_owned()].concat();
+        self.cluster.start_prometheus(&jobs).await.unwrap();
     }
 
-    /// "You need a clone of this repository", and "one directory of your own beside `config/`".
-    fn clone_repository(&self) {
-        let mine = self.clone.join("mine");
-        fs::create_dir_all(&mine).unwrap();
-        for directory in ["config", "crds"] {
-            let from = repository().join(directory);
-            let copied = Command::new("cp")
-                .arg("--recursive")
-                .arg(from)
-                .arg(&self.clone)
-                .status();
-            assert!(copied.unwrap().success());
-        }
-        let overlay = block("yaml\n# kustomization.yaml");
-        // The one thing in it that is the reader's own.
-        let own = overlay.replace("registry.example.com/metric-autoscaler", "localhost/metric-autoscaler");
-        assert_ne!(own, overlay);
-        fs::write(mine.join("kustomization.yaml"), own).unwrap();
-    }
-
-    /// "Apply it". Once more changes nothing.
+    /// "What is yours", and "Apply it". Once more changes nothing.
     pub(crate) async fn install(&self) {
-        let commands = block("sh\nkubectl apply -k mine");
-        let waiting = "rollout status deployment/metric-autoscaler";
-        assert!(commands.contains(waiting), "the guide no longer says {waiting}");
-        self.apply_directory(&self.clone.join("mine")).await;
-        self.cluster
-            .wait_rollout("metric-autoscaler", "deployment/metric-autoscaler")
-            .await
-            .unwrap();
+        self.reader.follow(&section(GUIDE, "2. What is yours")).await;
+        self.reader.follow(&section(GUIDE, "3. Apply it")).await;
     }
 
-    /// "Uninstall", its last line.
-    pub(crate) async fn uninstall(&self) {
-        let mine = self.clone.join("mine").display().to_string();
-        self.kubectl(&["delete", "--kustomize", &mine]).await;
+    /// "One of the two replicas says": soon after the start, for of many lines only the last few are shown.
+    async fn wait_told(&self) {
+        let page = fs::read_to_string(repository().join(GUIDE)).unwrap();
+        let said = "this replica leads";
+        assert!(
+            page.contains(&format!("One of the two replicas says `{said}`")),
+            "the guide no longer says so"
+        );
+        let logs = "kubectl -n metric-autoscaler logs -l app.kubernetes.io/name=metric-autoscaler";
+        assert!(page.contains(logs), "the guide no longer says {logs}");
+        eventually("one of the replicas says that it leads", DEADLINE, || async {
+            let log = self.reader.run(logs).await;
+            if log.contains(said) { Ok(()) } else { Err(log) }
+        })
+        .await;
     }
 
     /// `kubectl apply -k`.
@@ -172,17 +130,16 @@ impl Installation {
         output.stdout
     }
 
+    /// Where the Prometheus in its pod is, from outside of the cluster too: the address of its Service.
+    pub(crate) async fn prometheus_address(&self) -> SocketAddr {
+        let service = self.object("Service", "monitoring", "prometheus").await.unwrap();
+        let address: IpAddr = service["spec"]["clusterIP"].as_str().unwrap().parse().unwrap();
+        (address, 9090).into()
+    }
+
     /// The number that the Prometheus in its pod answers with, by way of its Service.
     pub(crate) async fn ask(&self, query: &str) -> Result<f64, String> {
-        let get = [
-            "get",
-            "service",
-            "prometheus",
-            "--namespace=monitoring",
-            "--output=jsonpath={.spec.clusterIP}",
-        ];
-        let address = self.kubectl(&get).await;
-        let url = format!("http://{address}:9090/api/v1/query");
+        let url = format!("http://{}/api/v1/query", self.prometheus_address().await);
         let client = reqwest::Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(10))
@@ -223,51 +180,18 @@ const POD_JOB: &str = "- job_name: pods
   - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
 ";
 
-/// The example's program runs as it stands, on this machine's Python.
-fn python() -> Image {
-    let version = Command::new("/usr/bin/python3").arg("--version").output();
-    let version = version.expect("python3 is missing: run `make node-packages`").stdout;
-    let version = String::from_utf8(version).unwrap();
-    let (major, minor) = version
-        .trim()
-        .trim_start_matches("Python ")
-        .rsplit_once('.')
-        .unwrap()
-        .0
-        .split_once('.')
-        .unwrap();
-    let paths = [
-        format!("/usr/bin/python{major}.{minor}"),
-        format!("/usr/lib/python{major}.{minor}"),
-    ];
-    let entrypoint = vec![paths[0].clone()];
-    Image::of_files("localhost/python:1", paths.map(PathBuf::from).to_vec(), entrypoint)
-        .with_link("/usr/bin/python", &format!("python{major}.{minor}"))
+/// The guide's own scrape job.
+fn guides_job() -> String {
+    let all = blocks(GUIDE).into_iter().map(|block| block.content);
+    let mut jobs = all.filter_map(|content| match content {
+        Content::File { name, text, .. } if name == "prometheus.yml" => Some(text),
+        Content::File { .. } | Content::Commands(_) => None,
+    });
+    jobs.next().expect("the guide has a scrape job")
 }
 
-/// The block of the guide that begins so.
-pub(crate) fn block(begin: &str) -> String {
-    let page = guide();
-    let fence = format!("```{begin}");
-    let (_, rest) = page
-        .split_once(&fence)
-        .unwrap_or_else(|| panic!("no block {begin} in the guide"));
-    let (first, rest) = rest.split_once('\n').unwrap();
-    let (block, _) = rest.split_once("```").unwrap();
-    let command = begin.split_once('\n').map_or("", |(_, line)| line);
-    let first = format!("{command}{first}\n");
-    if first.starts_with('#') {
-        block.to_owned()
-    } else {
-        first + block
-    }
-}
-
-fn guide() -> String {
-    fs::read_to_string(repository().join("docs/guide/install.md")).unwrap()
-}
-
-fn built(file: &str) -> PathBuf {
+/// What `make` has made.
+pub(crate) fn built(file: &str) -> PathBuf {
     let path = repository().join(file);
     assert!(path.exists(), "{} is missing: run `make test-cluster`", path.display());
     path

@@ -11,8 +11,12 @@
 mod example;
 mod faults;
 mod installation;
+mod objects;
 mod operator;
+mod page;
+mod reader;
 mod rights;
 mod scene;
 mod shipped;
 mod versions;
+mod word_for_word;

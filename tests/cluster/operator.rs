@@ -25,15 +25,8 @@ impl Installation {
     /// The pod that leads: the one whose name is in the Lease, before what tells its processes apart.
     pub(crate) async fn leader(&self) -> Pod {
         eventually("one of the operator's pods leads", DEADLINE, || async {
-            let lease = [
-                "get",
-                "lease",
-                "metric-autoscaler",
-                "--namespace",
-                NAMESPACE,
-                "--output=json",
-            ];
-            let lease: Value = serde_json::from_str(&self.kubectl(&lease).await).unwrap();
+            let lease = self.object("Lease", NAMESPACE, "metric-autoscaler").await;
+            let lease = lease.map_err(|error| error.to_string())?;
             let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
             let holder = holder.split_once('_').map_or(holder, |(pod, _)| pod).to_owned();
             let pods = self.pods(NAMESPACE, "app.kubernetes.io/name=metric-autoscaler").await;
@@ -71,17 +64,8 @@ impl Installation {
 
     /// The pods with these labels that run and are not about to end.
     pub(crate) async fn pods(&self, namespace: &str, selector: &str) -> Vec<Pod> {
-        let get = [
-            "get",
-            "pods",
-            "--namespace",
-            namespace,
-            "--selector",
-            selector,
-            "--output=json",
-        ];
-        let list: Value = serde_json::from_str(&self.kubectl(&get).await).unwrap();
-        list["items"].as_array().unwrap().iter().filter_map(running).collect()
+        let pods = self.objects("Pod", namespace, selector).await;
+        pods.iter().filter_map(running).collect()
     }
 
     /// The node that a pod runs on.

@@ -102,21 +102,8 @@ async fn lose_the_lease(scene: &Scene) {
         .kubectl(&["delete", "lease", "metric-autoscaler", "--namespace", NAMESPACE])
         .await;
     eventually("there is a Lease again, and a leader", DEADLINE, || async {
-        let get = [
-            "get",
-            "lease",
-            "metric-autoscaler",
-            "--namespace",
-            NAMESPACE,
-            "--ignore-not-found",
-            "--output=name",
-        ];
-        let found = scene.installation.kubectl(&get).await;
-        if found.is_empty() {
-            Err(format!("{} led", leader.name))
-        } else {
-            Ok(())
-        }
+        let found = scene.installation.object("Lease", NAMESPACE, "metric-autoscaler").await;
+        found.map(drop).map_err(|error| format!("{} led: {error}", leader.name))
     })
     .await;
     scene.installation.leader().await;

@@ -66,6 +66,14 @@ async fn keep(directory: &Path) -> io::Result<()> {
 }
 
 impl Scene {
+    /// The same installation and time, in another namespace.
+    pub(crate) fn of(&self, namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            ..*self
+        }
+    }
+
     /// The requests of the operator since the scene began.
     pub(crate) fn requests(&self) -> Vec<Request> {
         let all = self.installation.audit.since(self.began).unwrap();
@@ -149,10 +157,15 @@ impl Scene {
         self.wait_condition("web", "Ready", "True").await;
     }
 
+    /// More load for what [`Scene::followed`] has made, and its pods.
+    pub(crate) async fn grow_to(&self, hundreds: u32) {
+        self.load(100.0 * f64::from(hundreds)).await;
+        self.wait_ready("StatefulSet", "web", hundreds).await;
+    }
+
     /// An object of this namespace.
     pub(crate) async fn get(&self, kind: &str, name: &str) -> Value {
-        let arguments = ["get", kind, name, "--namespace", &self.namespace, "--output=json"];
-        serde_json::from_str(&self.installation.kubectl(&arguments).await).unwrap()
+        self.installation.object(kind, &self.namespace, name).await.unwrap()
     }
 
     /// Waits until so many pods of a workload are wanted, run and are ready, and no others are left.
@@ -171,17 +184,10 @@ impl Scene {
 
     /// How many pods of a workload the kubelets run, and how many there are.
     async fn pods(&self, name: &str) -> (u32, u32) {
-        let selector = format!("--selector=app={name}");
-        let arguments = [
-            "get",
-            "pods",
-            "--namespace",
-            &self.namespace,
-            &selector,
-            "--output=json",
-        ];
-        let list: Value = serde_json::from_str(&self.installation.kubectl(&arguments).await).unwrap();
-        let pods = list["items"].as_array().unwrap();
+        let pods = self
+            .installation
+            .objects("Pod", &self.namespace, &format!("app={name}"))
+            .await;
         let runs = |pod: &&Value| pod.pointer("/status/containerStatuses/0/state/running").is_some();
         let count = |number: usize| u32::try_from(number).unwrap();
         (count(pods.iter().filter(runs).count()), count(pods.len()))

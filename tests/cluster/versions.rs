@@ -1,13 +1,13 @@
-//! From the version before this one to this one, back, and away. Nothing is scaled for it but what the load asks for, and
+//! From the version before this one to this one, and back. Nothing is scaled for it but what the load asks for, and
 //! whoever leads, of either version, goes on where the other one was.
 //!
 //! There is no release yet: the version before is the commit that the Makefile names, built and installed from its own files.
 
 use autoscaler_testkit::wait::eventually;
 
-use crate::installation::{DEADLINE, PREVIOUS, block, repository};
+use crate::installation::{DEADLINE, PREVIOUS, repository};
 use crate::operator::NAMESPACE;
-use crate::scene::{Scene, last_scene, scene};
+use crate::scene::{Scene, scene};
 
 #[tokio::test]
 async fn an_upgrade_and_the_way_back_scale_only_what_the_load_asks_for() {
@@ -81,48 +81,6 @@ async fn led_by(scene: &Scene, previous: bool) {
         } else {
             Err(format!("{leader:?}"))
         }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_is_uninstalled_in_the_order_of_the_guide_leaves_the_workloads_as_they_are() {
-    last_scene("uninstall", async |scene| {
-        scene.followed(2).await;
-        let guide = block("sh\nkubectl delete metricautoscalers");
-        let commands: Vec<&str> = guide
-            .lines()
-            .map(|line| line.split('#').next().unwrap().trim())
-            .collect();
-        assert_eq!(
-            commands,
-            [
-                "kubectl delete metricautoscalers --all --all-namespaces",
-                "kubectl delete -k config/monitoring",
-                "kubectl delete -k config/guard",
-                "kubectl delete -k mine",
-            ]
-        );
-        scene
-            .installation
-            .kubectl(&["delete", "metricautoscalers", "--all", "--all-namespaces"])
-            .await;
-        scene.nothing_was_forbidden();
-        // Monitoring and the guard were not applied.
-        scene.installation.uninstall().await;
-        scene.wait_ready("StatefulSet", "web", 2).await;
-        assert_eq!(scene.sizes("web"), [2]);
-        let left = [
-            "get",
-            "namespaces,clusterroles,clusterrolebindings,customresourcedefinitions",
-            "--output=name",
-        ];
-        let left = scene.installation.kubectl(&left).await;
-        let ours: Vec<&str> = left
-            .lines()
-            .filter(|name| name.contains("metric-autoscaler") || name.contains("metricautoscaler.dev"))
-            .collect();
-        assert_eq!(ours, Vec::<&str>::new());
     })
     .await;
 }

@@ -38,6 +38,8 @@ pub enum Program {
     KubeProxy,
     /// The names of Services.
     Coredns,
+    /// Where nodes pull from.
+    Registry,
 }
 
 impl Program {
@@ -54,7 +56,7 @@ impl Program {
     ];
 
     /// Those that a real node needs besides.
-    pub const NODE: [Self; 3] = [Self::Kubelet, Self::KubeProxy, Self::Coredns];
+    pub const NODE: [Self; 4] = [Self::Kubelet, Self::KubeProxy, Self::Coredns, Self::Registry];
 
     /// The name of its binary.
     pub const fn name(self) -> &'static str {
@@ -70,6 +72,8 @@ impl Program {
             Self::Kubelet => "kubelet",
             Self::KubeProxy => "kube-proxy",
             Self::Coredns => "coredns",
+            // By a name of ours: another `registry` on the PATH has other flags.
+            Self::Registry => "testkit-registry",
         }
     }
 
@@ -90,6 +94,7 @@ impl Program {
             // PromQL of 3.x: left-open ranges, `infos` beside `warnings`.
             Self::Prometheus | Self::Promtool => Version { major: 3, minor: 0 },
             Self::Coredns => Version { major: 1, minor: 11 },
+            Self::Registry => Version { major: 0, minor: 20 },
         }
     }
 }

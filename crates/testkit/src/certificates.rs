@@ -16,6 +16,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 /// By this name the API server knows whoever serves aggregated metrics ([`crate::metrics_api`]).
 pub(crate) const METRICS_SERVICE: &str = "metrics.default.svc";
 
+/// By this name pods reach a Prometheus that wants to know who asks ([`crate::front`]).
+pub(crate) const GUARDED_PROMETHEUS: &str = "prometheus.example.com";
+
 /// Where a real node reaches the API server: see [`crate::node`].
 pub(crate) const NODE_ADDRESS: &str = "10.250.0.1";
 
@@ -153,6 +156,7 @@ fn serving_parameters() -> Result<CertificateParams, rcgen::Error> {
         "10.96.0.1",
         NODE_ADDRESS,
         METRICS_SERVICE,
+        GUARDED_PROMETHEUS,
     ];
     let mut parameters = CertificateParams::new(names.map(str::to_owned).to_vec())?;
     parameters

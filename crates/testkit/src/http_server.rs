@@ -15,6 +15,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use crate::listener::Listener;
@@ -57,15 +58,30 @@ pub(crate) fn serve_tls<H>(tls: Arc<ServerConfig>, handler: H) -> Listener
 where
     H: Fn(Request<Incoming>) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
 {
+    Listener::start(behind_tls(tls, handler))
+}
+
+/// The same on an address that somebody else chose.
+pub(crate) fn serve_tls_on<H>(address: SocketAddr, tls: Arc<ServerConfig>, handler: H) -> io::Result<Listener>
+where
+    H: Fn(Request<Incoming>) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
+{
+    Listener::start_on(address, behind_tls(tls, handler))
+}
+
+fn behind_tls<H>(tls: Arc<ServerConfig>, handler: H) -> impl Fn(TcpStream) -> BoxFuture<'static, ()> + Send + Sync
+where
+    H: Fn(Request<Incoming>) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
+{
     let (acceptor, handler) = (TlsAcceptor::from(tls), Arc::new(handler));
-    Listener::start(move |stream| {
+    move |stream| {
         let (acceptor, handler) = (acceptor.clone(), Arc::clone(&handler));
         Box::pin(async move {
             if let Ok(stream) = acceptor.accept(stream).await {
                 converse(stream, handler).await;
             }
         })
-    })
+    }
 }
 
 /// All requests of one connection. Its errors are the client's business: it sees them.

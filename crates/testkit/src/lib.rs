@@ -13,6 +13,7 @@ pub mod binaries;
 pub mod certificates;
 pub mod exporter;
 pub mod fault_proxy;
+pub mod front;
 pub mod hosts;
 pub mod isolation;
 pub mod kubelet;

@@ -1,8 +1,9 @@
 //! Answers: what do real kubelets do with what the API server is told? Pods that start, run, are killed and stop.
 //!
 //! A control plane, and two nodes on this machine: each a containerd and a kubelet with a network and a cgroup of its own;
-//! besides kube-proxy, DNS, and images that are built here, for nothing is pulled. All of it is set up in the namespaces
-//! of [`crate::isolation`] and in a directory of its own, and goes with them: nothing here tears anything down.
+//! besides kube-proxy, DNS, and a registry, for nothing outside is reached: images are built here, or pushed to it. All of it is
+//! set up in the namespaces of [`crate::isolation`] and in a directory of its own, and goes with them: nothing here tears
+//! anything down.
 //!
 //! What it is not: the nodes share one kernel and one network stack, so nothing is lost between them; network policies are
 //! accepted and not enforced, for no network plugin of such a machine does that.
@@ -10,9 +11,14 @@
 mod images;
 mod machine;
 mod network;
+mod registry;
 mod state;
 
+use std::env;
+use std::ffi::OsString;
+use std::fs;
 use std::io;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,6 +29,7 @@ use crate::isolation::{IsolationError, cgroup};
 use crate::plane::{ControlPlane, PlaneError, PlaneOptions};
 use crate::process::ProcessError;
 use crate::scratch::Scratch;
+use registry::Registry;
 
 pub use images::{Image, ImageError};
 pub use machine::Machine;
@@ -34,6 +41,8 @@ pub const PROGRAM_ADDRESS: &str = NODE_ADDRESS;
 pub const NODES: [&str; 2] = ["node-a", "node-b"];
 
 const COREDNS: &str = include_str!("node/manifests/coredns.yaml");
+
+const PROMETHEUS: &str = include_str!("node/manifests/prometheus.yaml");
 
 /// From the start of a pod to its readiness: it has to be scheduled, unpacked and probed on a machine that may be busy.
 const READY: Duration = Duration::from_mins(5);
@@ -78,6 +87,7 @@ pub struct Cluster {
     /// Its nodes.
     pub machines: [Machine; 2],
     _proxy: Component,
+    registry: Registry,
     scratch: Scratch,
 }
 
@@ -88,11 +98,24 @@ impl Cluster {
         let scratch = Scratch::new("testkit-nodes-")?;
         let [first, second] = network::set_up(scratch.path()).await?;
         let plane = ControlPlane::start(PlaneOptions::default().with_real_nodes(NODE_ADDRESS)).await?;
-        let programs = locate_all([Program::Kubelet, Program::KubeProxy, Program::Coredns]).await?;
-        let [kubelet, proxy, coredns] = programs;
+        let programs = [
+            Program::Prometheus,
+            Program::Kubelet,
+            Program::KubeProxy,
+            Program::Coredns,
+        ];
+        let [prometheus, kubelet, proxy, coredns] = locate_all(programs).await?;
+        let [registry] = locate_all([Program::Registry]).await?;
 
-        let base = [Image::busybox(), Image::of_program("localhost/coredns", coredns)];
+        let base = [
+            Image::busybox(),
+            Image::of_program("localhost/coredns", coredns),
+            Image::of_program("localhost/prometheus", prometheus),
+        ];
         let archives = images::archives(base.iter().chain(images), scratch.path()).await?;
+        let registry = Registry::start(registry, scratch.path()).await?;
+        fs::create_dir(scratch.path().join("bin"))?;
+        symlink(plane.kubectl_path(), scratch.path().join("bin/kubectl"))?;
         let proxy = network::proxy(proxy, &plane.kubelet_kubeconfig_path(), scratch.path())?;
         let machines = futures::try_join!(
             Machine::start(first, &kubelet, &plane, &cgroup, &archives),
@@ -103,11 +126,33 @@ impl Cluster {
             plane,
             machines: machines.into(),
             _proxy: proxy,
+            registry,
             scratch,
         };
         cluster.plane.apply(COREDNS).await?;
         cluster.wait_rollout("kube-system", "deployment/coredns").await?;
         Ok(cluster)
+    }
+
+    /// Starts a Prometheus in a pod, the Service `prometheus` in the namespace `monitoring`, with these scrape jobs.
+    pub async fn start_prometheus(&self, jobs: &str) -> Result<(), NodeError> {
+        let indented: Vec<String> = jobs.lines().map(|line| format!("    {line}")).collect();
+        let manifest = PROMETHEUS.replace("    # JOBS", &indented.join("\n"));
+        self.plane.apply(&manifest).await?;
+        self.wait_rollout("monitoring", "deployment/prometheus").await
+    }
+
+    /// What a shell needs, so that `kubectl` means this cluster and `buildah push` reaches its registry.
+    pub fn environment(&self) -> [(&'static str, OsString); 4] {
+        let mut path = self.directory().join("bin").into_os_string();
+        path.push(":");
+        path.push(env::var_os("PATH").unwrap_or_default());
+        [
+            ("KUBECONFIG", self.plane.kubeconfig_path().into()),
+            ("KUBECACHEDIR", self.directory().join("kubectl-cache").into()),
+            ("CONTAINERS_REGISTRIES_CONF", self.registry.configuration().into()),
+            ("PATH", path),
+        ]
     }
 
     /// `kubectl rollout status`.

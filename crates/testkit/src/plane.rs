@@ -266,6 +266,11 @@ impl ControlPlane {
         self.access.kubeconfig_path(User::Admin)
     }
 
+    /// The kubectl of this version.
+    pub(crate) fn kubectl_path(&self) -> &Path {
+        &self.kubectl
+    }
+
     /// The kubeconfig of kubelets and kube-proxy.
     pub(crate) fn kubelet_kubeconfig_path(&self) -> PathBuf {
         self.access.kubeconfig_path(User::Kubelet)
@@ -330,7 +335,7 @@ impl ControlPlane {
     }
 
     /// The keys of the plane, for servers that the API server talks to.
-    pub(crate) fn certificates(&self) -> &Certificates {
+    pub fn certificates(&self) -> &Certificates {
         self.access.certificates()
     }
 

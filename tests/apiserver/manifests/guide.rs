@@ -10,7 +10,7 @@ use crate::shared::{plane, repository};
 /// Every block of YAML that is a whole kustomization.
 fn overlays() -> Vec<String> {
     let page = fs::read_to_string(repository().join("docs/guide/install.md")).unwrap();
-    let blocks = page.split("```yaml\n# kustomization.yaml\n").skip(1);
+    let blocks = page.split("```yaml\n# mine/kustomization.yaml\n").skip(1);
     blocks
         .map(|block| block.split_once("```").unwrap().0.to_owned())
         .collect()
@@ -27,8 +27,8 @@ async fn rendered(number: usize, overlay: &str) -> Vec<Value> {
     let plane = plane().await;
     let directory = plane.directory().join(format!("overlay-{number}"));
     fs::create_dir_all(&directory).unwrap();
-    let base = path_between(&directory, &repository().join("config/default"));
-    let overlay = overlay.replace("../config/default", &base);
+    let base = path_between(&directory, &repository().join("config"));
+    let overlay = overlay.replace("../config", &base);
     fs::write(directory.join("kustomization.yaml"), overlay).unwrap();
     let output = plane
         .kubectl(&["kustomize", &directory.display().to_string()])
@@ -41,7 +41,7 @@ async fn rendered(number: usize, overlay: &str) -> Vec<Value> {
 #[tokio::test]
 async fn every_overlay_of_the_guide_changes_what_it_says_and_nothing_else() {
     let overlays = overlays();
-    assert_eq!(overlays.len(), 3);
+    assert_eq!(overlays.len(), 5);
     let mut sources = Vec::new();
     for (number, overlay) in overlays.iter().enumerate() {
         let objects = rendered(number, overlay).await;
@@ -54,19 +54,23 @@ async fn every_overlay_of_the_guide_changes_what_it_says_and_nothing_else() {
             source["metadata"]["name"]
         );
         sources.push(source["data"].clone());
-        match number {
-            0 => assert_eq!(container["image"], "registry.example.com/metric-autoscaler:0.1.0"),
-            1 => {
-                let mounts = container["volumeMounts"].as_array().unwrap();
-                let names: Vec<&Value> = mounts.iter().map(|mount| &mount["name"]).collect();
-                assert_eq!(names, ["prometheus", "api-access"]);
-                assert_eq!(pod["volumes"][0]["secret"]["secretName"], "prometheus-credentials");
-            }
-            _ => {}
+        assert_eq!(container["image"], "registry.example.com/metric-autoscaler:0.1.0");
+        let namespace = if number == 4 { "shop" } else { "metric-autoscaler" };
+        assert_eq!(deployment["metadata"]["namespace"], namespace);
+        let policies = objects
+            .iter()
+            .filter(|object| object["kind"] == "ValidatingAdmissionPolicy");
+        assert_eq!(policies.count(), usize::from(number == 3), "only strictly");
+        if number == 1 {
+            let mounts = container["volumeMounts"].as_array().unwrap();
+            let names: Vec<&Value> = mounts.iter().map(|mount| &mount["name"]).collect();
+            assert_eq!(names, ["prometheus", "api-access"]);
+            assert_eq!(pod["volumes"][0]["secret"]["secretName"], "prometheus-credentials");
         }
     }
+    let plain = json!({"PROMETHEUS_URL": "http://prometheus.monitoring.svc:9090"});
     let expected = json!([
-        {"PROMETHEUS_URL": "http://prometheus.monitoring.svc:9090"},
+        plain,
         {
             "PROMETHEUS_BEARER_TOKEN_FILE": "/etc/prometheus/token", "PROMETHEUS_CA_FILE": "/etc/prometheus/ca.crt",
             "PROMETHEUS_URL": "https://prometheus.example.com",
@@ -75,6 +79,8 @@ async fn every_overlay_of_the_guide_changes_what_it_says_and_nothing_else() {
             "PROMETHEUS_HEADER": "X-Scope-OrgID=tenant",
             "PROMETHEUS_URL": "http://mimir-query-frontend.mimir.svc:8080/prometheus",
         },
+        plain,
+        plain,
     ]);
     assert_eq!(json!(sources), expected);
 }

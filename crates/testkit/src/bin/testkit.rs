@@ -1,6 +1,7 @@
 //! For people and the Makefile: builds the programs of the local control plane, or runs one to play with.
 #![expect(clippy::print_stdout, reason = "it talks to a person and to make")]
 
+use std::env;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -8,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use autoscaler_testkit::binaries::{Program, locate};
 use autoscaler_testkit::isolation;
+use autoscaler_testkit::node::{Cluster, Image};
 use autoscaler_testkit::plane::{ControlPlane, PlaneOptions};
 use autoscaler_testkit::prometheus::{Prometheus, PrometheusOptions};
 use autoscaler_testkit::vernemq::contract;
@@ -30,6 +32,13 @@ enum Command {
         #[arg(trailing_var_arg = true, required = true)]
         command: Vec<String>,
     },
+    /// Start two real nodes and a Prometheus, and run a command for which kubectl means them; all of it ends with the command.
+    /// Only within `isolated`.
+    Nodes {
+        /// The command with its arguments; without it a shell.
+        #[arg(trailing_var_arg = true)]
+        command: Vec<String>,
+    },
     /// Check a real VerneMQ, given only its address, against the contract of our double of it. Only reads; rows that would need
     /// more than an address are listed with what they need.
     VernemqContract {
@@ -48,6 +57,10 @@ fn main() -> anyhow::Result<ExitCode> {
     match Command::parse() {
         Command::Binaries { node } => binaries(node)?,
         Command::Isolated { command } => return Ok(isolation::run(&command)?),
+        Command::Nodes { command } => {
+            let runtime = tokio::runtime::Runtime::new().context("failed to start threads")?;
+            return runtime.block_on(nodes(&command));
+        }
         Command::VernemqContract { address, key } => tokio::runtime::Runtime::new()
             .context("failed to start threads")?
             .block_on(check_real(address, key.as_deref()))?,
@@ -64,6 +77,40 @@ fn binaries(node: bool) -> anyhow::Result<()> {
         println!("{} {}", program.name(), locate(*program)?.display());
     }
     Ok(())
+}
+
+/// Whatever pod has a port for it, the operator's too.
+const EVERY_POD: &str = "- job_name: pods
+  honor_labels: true
+  fallback_scrape_protocol: PrometheusText0.0.4
+  kubernetes_sd_configs:
+  - role: pod
+  relabel_configs:
+  - {source_labels: [__meta_kubernetes_pod_container_port_name], regex: .*metrics, action: keep}
+  - {source_labels: [__meta_kubernetes_namespace], target_label: namespace}
+  - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
+";
+
+async fn nodes(command: &[String]) -> anyhow::Result<ExitCode> {
+    println!("starting two nodes (half a minute) ...");
+    let cluster = Box::pin(Cluster::start(&[Image::python()?])).await?;
+    cluster.start_prometheus(EVERY_POD).await?;
+    println!(
+        "# kubectl means two real nodes on this machine; all of it ends with this shell. docs/guide/install.md works here."
+    );
+    println!("# Images to run: localhost/busybox:1, localhost/python:1, and what you push to registry.example.com.");
+    println!("# Prometheus:    http://prometheus.monitoring.svc:9090; it scrapes every port that is called metrics.");
+    println!("# Logs:          {}", cluster.directory().display());
+    let shell = [env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned())];
+    let command = if command.is_empty() { &shell[..] } else { command };
+    let status = tokio::process::Command::new(&command[0])
+        .args(&command[1..])
+        .envs(cluster.environment())
+        .status()
+        .await;
+    let status = status.with_context(|| format!("failed to run {}", command[0]))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 async fn check_real(address: SocketAddr, key: Option<&str>) -> anyhow::Result<()> {

@@ -67,6 +67,15 @@ static COREDNS: Module = Module {
     ldflags: "-s -w",
 };
 
+static REGISTRY: Module = Module {
+    folder: "registry",
+    version: "v0.22.1",
+    go_mod: include_str!("../../tools/registry/go.mod"),
+    go_sum: include_str!("../../tools/registry/go.sum"),
+    tags: "",
+    ldflags: "-s -w",
+};
+
 /// Of the Kubernetes release above: the version that the API server's own client is tested with.
 const ETCD: &str = "v3.6.8";
 
@@ -104,6 +113,11 @@ impl Recipe {
             Program::Kubelet => (&KUBERNETES, "k8s.io/kubernetes/cmd/kubelet", "a minute"),
             Program::KubeProxy => (&KUBERNETES, "k8s.io/kubernetes/cmd/kube-proxy", "half a minute"),
             Program::Coredns => (&COREDNS, "github.com/coredns/coredns", "a minute"),
+            Program::Registry => (
+                &REGISTRY,
+                "github.com/google/go-containerregistry/cmd/registry",
+                "10 seconds",
+            ),
         };
         let version = match program {
             Program::Etcd => ETCD,
@@ -116,7 +130,8 @@ impl Recipe {
             | Program::Promtool
             | Program::Kubelet
             | Program::KubeProxy
-            | Program::Coredns => module.version,
+            | Program::Coredns
+            | Program::Registry => module.version,
         };
         Self {
             program,
@@ -282,13 +297,18 @@ mod tests {
             (&KWOK, format!("sigs.k8s.io/kwok {}", KWOK.version)),
             (&PROMETHEUS, format!("github.com/prometheus/prometheus {prometheus}")),
             (&COREDNS, format!("github.com/coredns/coredns {}", COREDNS.version)),
+            (
+                &REGISTRY,
+                format!("github.com/google/go-containerregistry {}", REGISTRY.version),
+            ),
         ] {
             let pinned = |line: &str| line.trim_start_matches("require").trim().starts_with(&pin);
             assert!(module.go_mod.lines().any(pinned), "{pin} is not in go.mod");
             let number = module.version.trim_start_matches('v');
             let told = module.ldflags.contains(number);
-            // CoreDNS has its version in its sources.
-            assert!(told || module.folder == "coredns", "{number} is not in the ldflags");
+            // CoreDNS has its version in its sources, and nobody asks the registry for one.
+            let is_elsewhere = ["coredns", "registry"].contains(&module.folder);
+            assert!(told || is_elsewhere, "{number} is not in the ldflags");
         }
     }
 

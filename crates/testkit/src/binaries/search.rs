@@ -50,7 +50,8 @@ fn version_of(program: Program, path: &Path) -> Option<Version> {
         | Program::Prometheus
         | Program::Promtool
         | Program::Kubelet
-        | Program::KubeProxy => &["--version"],
+        | Program::KubeProxy
+        | Program::Registry => &["--version"],
         Program::Coredns => &["-version"],
     };
     let output = Command::new(path).args(arguments).stdin(Stdio::null()).output().ok()?;

@@ -17,6 +17,9 @@ pub(super) const PAUSE: &str = "localhost/busybox:1";
 /// Of Debian's busybox-static.
 const BUSYBOX: &str = "/bin/busybox";
 
+/// Of Debian's python3.
+const PYTHON: &str = "/usr/bin/python3";
+
 /// Why an image could not be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -87,6 +90,21 @@ impl Image {
             links.push((link.to_owned(), target.to_owned()));
         }
         self
+    }
+
+    /// This machine's Python, with its library, as `localhost/python:1`.
+    pub fn python() -> Result<Self, ImageError> {
+        let missing = |source| ImageError::Missing {
+            path: PathBuf::from(PYTHON),
+            source,
+        };
+        // A link to the newest one: `python3.13`.
+        let program = fs::canonicalize(PYTHON).map_err(missing)?;
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let library = Path::new("/usr/lib").join(&name);
+        let entrypoint = vec![program.display().to_string()];
+        let image = Self::of_files("localhost/python:1", vec![program, library], entrypoint);
+        Ok(image.with_link("/usr/bin/python", &name))
     }
 
     /// A shell, `wget`, `httpd`, `sleep` and so on, as `localhost/busybox:1`; it sleeps unless it is told what to do.

@@ -143,11 +143,14 @@ disable_apparmor = true
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "{PLUGINS}"
 conf_dir = "{plugins}"
+[plugins."io.containerd.grpc.v1.cri".registry]
+config_path = "{registries}"
 "#,
         root = below("containerd"),
         state = below("containerd-state"),
         opt = below("opt"),
         plugins = plugins.display(),
+        registries = site.registries.display(),
     );
     let file = site.directory.join("containerd.toml");
     fs::write(&file, configuration)?;

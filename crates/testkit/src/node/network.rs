@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::registry::Registry;
 use super::{NODES, NodeError, run};
 use crate::certificates::NODE_ADDRESS;
 use crate::component::{Component, Probe};
@@ -31,6 +32,8 @@ pub(super) struct Site {
     pub(super) address: &'static str,
     /// Everything of the node lies here.
     pub(super) directory: PathBuf,
+    /// Where its containerd looks for registries.
+    pub(super) registries: PathBuf,
     /// Of its pods.
     subnet: &'static str,
 }
@@ -49,6 +52,7 @@ pub(super) async fn set_up(directory: &Path) -> Result<[Site; 2], NodeError> {
         address,
         subnet,
         directory: directory.join(name),
+        registries: Registry::hosts_directory(directory),
     };
     let sites = [
         site(NODES[0], NODE_ADDRESS, "10.244.0.0/24"),
