@@ -8,7 +8,7 @@ mod read;
 
 use std::time::Duration;
 
-use autoscaler_core::membership::{Fact, Gate, Operation, View};
+use autoscaler_core::membership::{Fact, Gate, Leave, Operation, View, Work};
 use futures::future::BoxFuture;
 
 use crate::client::Client;
@@ -21,6 +21,13 @@ pub(crate) use answers::ask_member;
 
 /// So long one member has to answer one question.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// So long all questions of a look may take.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// So long where the replicas may be lowered on what is found, which must not be older than two seconds then (M2): whoever is
+/// slow, or a Prometheus that hangs, must not strand a member that has left (M19).
+const PROOF_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// Asks Prometheus for one number.
 pub trait Questions: Send + Sync {
@@ -73,6 +80,15 @@ pub(crate) async fn look(
     let named = operation.filter(|operation| Some(operation.member.ordinal) == about);
     let name = named.map(|operation| operation.member.name.as_str());
     let scene = Scene::new(&profile.0, cluster, about, name);
-    let answers = Answers::collect(client, &scene, questions).await;
+    let answers = Answers::collect(client, &scene, questions, limit(operation)).await;
     read::found(&scene, &answers, profile, operation)
+}
+
+fn limit(operation: Option<&Operation>) -> Duration {
+    match operation.map(|operation| operation.work) {
+        Some(Work::Leave(Leave::Draining { committed: true, .. } | Leave::Drained { .. } | Leave::Patched)) => {
+            PROOF_TIMEOUT
+        }
+        Some(Work::Leave(_) | Work::Join(_) | Work::Forget) | None => LOOK_TIMEOUT,
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt as _;
 use futures::stream::iter;
-use tokio::time::{Duration, Instant, timeout, timeout_at};
+use tokio::time::{Duration, Instant, timeout_at};
 
 use super::{ANSWER_TIMEOUT, Questions};
 use crate::client::{Answer, Client, Silence};
@@ -13,8 +13,6 @@ use crate::scene::{Rendered, Scene, requests};
 
 /// So many requests are under way at once.
 const CONCURRENCY: usize = 64;
-/// So long all of them may take: what is not answered by then is not known.
-const LOOK_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// All answers of one look.
 #[derive(Debug, Default)]
@@ -24,12 +22,18 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    pub(super) async fn collect(client: &Client, scene: &Scene<'_>, questions: &dyn Questions) -> Self {
+    /// All of them may take so long: what is not answered by then is not known.
+    pub(super) async fn collect(
+        client: &Client,
+        scene: &Scene<'_>,
+        questions: &dyn Questions,
+        limit: Duration,
+    ) -> Self {
         let asks = asks(scene);
-        let deadline = Instant::now() + LOOK_TIMEOUT;
+        let deadline = Instant::now() + limit;
         let (of_members, of_prometheus) = futures::join!(
             of_members(client, scene, &asks, deadline),
-            of_prometheus(scene, &asks, questions)
+            of_prometheus(scene, &asks, questions, deadline)
         );
         Self {
             of_members,
@@ -88,14 +92,19 @@ pub(crate) async fn ask_member(
     client.send(to, credential, request, ANSWER_TIMEOUT).await
 }
 
-async fn of_prometheus(scene: &Scene<'_>, asks: &[&Ask], questions: &dyn Questions) -> BTreeMap<String, f64> {
+async fn of_prometheus(
+    scene: &Scene<'_>,
+    asks: &[&Ask],
+    questions: &dyn Questions,
+    deadline: Instant,
+) -> BTreeMap<String, f64> {
     let queries = asks.iter().filter_map(|ask| match &ask.source {
         Source::PromQl(query) => scene.promql(query),
         Source::Members | Source::Http(_) => None,
     });
     let queries: BTreeSet<String> = queries.collect();
     let asked = queries.into_iter().map(|query| async move {
-        let value = timeout(LOOK_TIMEOUT, questions.ask(&query)).await.ok().flatten();
+        let value = timeout_at(deadline, questions.ask(&query)).await.ok().flatten();
         // Not a number and infinities are no knowledge.
         value.filter(|value| value.is_finite()).map(|value| (query, value))
     });

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use autoscaler_core::membership::{Effect, Fact, Reply};
+use autoscaler_core::membership::{Effect, Fact, Leave, Reply, Work};
 use autoscaler_members::{Found, Members};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::cluster::Stage;
 use crate::member::{Member, Says};
-use crate::prometheus::Says as Prometheus;
+use crate::prometheus::{Hangs, Says as Prometheus};
 
 const SHOW: &str = "GET /api/v1/cluster/show";
 const LEAVE: &str = "GET /api/v1/cluster/leave";
@@ -256,4 +256,42 @@ async fn looks_and_acts_can_be_handed_to_another_thread() {
         .act(&stage.profile, &stage.cluster, operation, HARD, || true)
         .boxed();
     act.await;
+}
+
+/// What is proven must not be older than two seconds when the replicas are lowered (M2), whoever else is slow.
+#[tokio::test(start_paused = true)]
+async fn m19_a_prometheus_that_hangs_does_not_make_a_proof_too_old() {
+    let mut stage = Stage::of("vernemq", 1).await;
+    stage.cluster.pods.clear();
+    let members = Members::new().unwrap();
+    for (work, seconds) in [
+        (Leave::Gating, 6.0),
+        (
+            Leave::Draining {
+                step: 1,
+                committed: false,
+            },
+            6.0,
+        ),
+        (
+            Leave::Draining {
+                step: 1,
+                committed: true,
+            },
+            1.5,
+        ),
+        (Leave::Drained { committed: true }, 1.5),
+        (Leave::Patched, 1.5),
+    ] {
+        stage.operation.work = Work::Leave(work);
+        let began = tokio::time::Instant::now();
+        members
+            .look(&stage.profile, &stage.cluster, Some(0), Some(&stage.operation), &Hangs)
+            .await;
+        assert!(
+            (began.elapsed().as_secs_f64() - seconds).abs() < 0.01,
+            "{work:?}: {:?}",
+            began.elapsed()
+        );
+    }
 }

@@ -23,8 +23,8 @@ use crate::target::FIELD_MANAGER;
 pub(super) enum Sized {
     /// The size was written.
     Written(Replicas),
-    /// It certainly was not: something is not as it was.
-    Refused,
+    /// It certainly was not: something is not as it was, or the API server does not let us, and this is what it says.
+    Refused(String),
     /// Not sent: what it rests on is too old (M2), or this replica leads no more.
     NotSent,
     /// Nobody knows.
@@ -36,7 +36,7 @@ impl Sized {
     pub(super) fn reply(&self) -> Reply {
         match self {
             Self::Written(_) => Reply::Expected,
-            Self::Refused => Reply::Refused,
+            Self::Refused(_) => Reply::Refused,
             Self::NotSent | Self::Unknown => Reply::Unclear,
         }
     }
@@ -135,12 +135,12 @@ async fn write(context: &Context, look: &Look, patch: Patch<Value>) -> Sized {
         Err(error) => {
             let (namespace, target) = (&cluster.namespace, &cluster.target);
             tracing::warn!(%namespace, %target, %error, "failed to write the size");
-            Sized::Refused
+            Sized::Refused(error.to_string())
         }
     };
-    context.metrics.scale_write(match sized {
+    context.metrics.scale_write(match &sized {
         Sized::Written(_) => ScaleWriteOutcome::Written,
-        Sized::Refused | Sized::NotSent => ScaleWriteOutcome::Superseded,
+        Sized::Refused(_) | Sized::NotSent => ScaleWriteOutcome::Superseded,
         Sized::Unknown => ScaleWriteOutcome::Failed,
     });
     sized

@@ -256,7 +256,18 @@ async fn carry_out(
                 line,
             });
         }
-        Sized::Written(_) | Sized::Refused | Sized::NotSent => {}
+        // Told, and tried again at the usual pace: what refuses it is not gone in a moment.
+        Sized::Refused(why) => {
+            told.stable.2 = format!("{}; {why}", told.stable.2);
+            told.doing = told.doing.take().map(|doing| format!("{doing}; {why}"));
+            return;
+        }
+        Sized::NotSent => {
+            let why = "what was seen was too old to change the replicas on it: somebody answers slowly";
+            told.stable.2 = format!("{}; {why}", told.stable.2);
+            return;
+        }
+        Sized::Written(_) => {}
     }
     look_soon(context, subject);
 }

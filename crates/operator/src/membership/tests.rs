@@ -271,3 +271,22 @@ fn points(done: &[String]) -> Vec<usize> {
     };
     done.iter().enumerate().filter_map(is_new).collect()
 }
+
+/// By a webhook, a policy or a missing right: whoever has left may serve clients alone meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_size_that_the_api_server_refuses_is_told_in_its_words_and_not_hammered() {
+    let mut stage = Stage::new(3);
+    stage.server.refuse_writes("/scale", 403);
+    let is_patched =
+        |held: &Held| matches!(held, Held::Operation(operation) if operation.work == Work::Leave(Leave::Patched));
+    stage.until(2, is_patched).await;
+    for _ in 0..5 {
+        stage.turn(2).await;
+    }
+    let told = stage.stable();
+    assert!(
+        told.ends_with("failed to write the scale of the target: HTTP 403: x"),
+        "{told}"
+    );
+    assert!(!stage.is_in_a_hurry());
+}

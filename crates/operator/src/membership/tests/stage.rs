@@ -118,6 +118,17 @@ impl Stage {
         format!("{:?}\n{:?}\n{last:#?}", keeper.held, keeper.told())
     }
 
+    /// What `MembershipStable` says.
+    pub(super) fn stable(&self) -> &str {
+        &self.subject.membership.told().unwrap().stable.2
+    }
+
+    /// Whether the next look is to come sooner than about a second after the last one.
+    pub(super) fn is_in_a_hurry(&self) -> bool {
+        let due = self.subject.membership.due.unwrap();
+        self.context.clock.boot().since(due) > Duration::from_millis(500)
+    }
+
     /// The operator is gone, and another one leads.
     pub(super) fn take_over(&mut self) {
         self.server.cut(None);
