@@ -7,15 +7,6 @@ use futures::future::BoxFuture;
 /// Prometheus that has one answer to everything, and keeps nothing.
 pub(crate) struct Says(pub(crate) Option<f64>);
 
-/// Prometheus that takes every question and never answers.
-pub(crate) struct Hangs;
-
-impl Questions for Hangs {
-    fn ask<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<f64>> {
-        std::future::pending().boxed()
-    }
-}
-
 impl Questions for Says {
     fn ask<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<f64>> {
         std::future::ready(self.0).boxed()

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autoscaler_core::membership::{Effect, Fact, Leave, Reply, Work};
-use autoscaler_members::{Found, Members};
+use autoscaler_members::{Found, Members, Questions};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rstest::rstest;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::cluster::Stage;
 use crate::member::{Member, Says};
-use crate::prometheus::{Hangs, Says as Prometheus};
+use crate::prometheus::Says as Prometheus;
 
 const SHOW: &str = "GET /api/v1/cluster/show";
 const LEAVE: &str = "GET /api/v1/cluster/leave";
@@ -256,6 +256,15 @@ async fn looks_and_acts_can_be_handed_to_another_thread() {
         .act(&stage.profile, &stage.cluster, operation, HARD, || true)
         .boxed();
     act.await;
+}
+
+/// Prometheus that takes every question and never answers.
+struct Hangs;
+
+impl Questions for Hangs {
+    fn ask<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<f64>> {
+        std::future::pending().boxed()
+    }
 }
 
 /// What is proven must not be older than two seconds when the replicas are lowered (M2), whoever else is slow.
