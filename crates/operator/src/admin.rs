@@ -1,5 +1,7 @@
 //! The operator's own HTTP endpoints: `/metrics`, `/healthz` and `/readyz`. They show; nothing can be changed through them.
 
+mod connections;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -13,6 +15,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::checks::Checks;
+use connections::Bounds;
 
 /// The content type of `OpenMetrics` 1.0.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -29,8 +32,8 @@ pub(crate) struct Admin {
 }
 
 /// Serves until dropped.
-pub(crate) async fn serve(listener: TcpListener, admin: Admin) -> std::io::Result<()> {
-    axum::serve(listener, router(admin)).await
+pub(crate) async fn serve(listener: TcpListener, admin: Admin) {
+    connections::serve(listener, router(admin), Bounds::USUAL).await;
 }
 
 fn router(admin: Admin) -> Router {

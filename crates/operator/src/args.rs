@@ -39,11 +39,11 @@ pub struct Args {
     )]
     pub prometheus_client_key_file: Option<PathBuf>,
 
-    /// Header to send with every query, such as `X-Scope-OrgID=tenant`. May be repeated.
+    /// Header to send with every query, such as `X-Scope-OrgID=tenant`. May be repeated; the variable has one per line.
     #[arg(long, env = "PROMETHEUS_HEADER", value_name = "NAME=VALUE", value_delimiter = '\n', value_parser = name_and_value)]
     pub prometheus_header: Vec<(String, String)>,
 
-    /// Parameter to send with every query, such as `dedup=true`. May be repeated.
+    /// Parameter to send with every query, such as `dedup=true`. May be repeated; the variable has one per line.
     #[arg(long, env = "PROMETHEUS_QUERY_PARAMETER", value_name = "NAME=VALUE", value_delimiter = '\n', value_parser = name_and_value)]
     pub prometheus_query_parameter: Vec<(String, String)>,
 
@@ -178,6 +178,14 @@ mod tests {
         ]);
         let expected = [("A", "b=c"), ("X-Scope-OrgID", "one")].map(|(a, b)| (a.to_owned(), b.to_owned()));
         assert_eq!(args.prometheus_header, expected);
+    }
+
+    /// The delimiter of values is that of the variable too, which cannot be set in a test of one process.
+    #[test]
+    fn one_value_may_have_several_lines() {
+        let args = Args::parse_from(["x", "--prometheus-query-parameter=dedup=true\npartial_response=false"]);
+        let expected = [("dedup", "true"), ("partial_response", "false")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        assert_eq!(args.prometheus_query_parameter, expected);
     }
 
     #[test]

@@ -34,7 +34,10 @@ mod watched;
 mod worker;
 mod written;
 
-pub use metrics::reference::{METRIC_LABELS, MetricFamily, metric_families};
+pub use metrics::reference::{
+    METRIC_LABELS, MetricFamily, SERIES_OF_A_METRIC, SERIES_OF_AN_AUTOSCALER, SERIES_WITH_MEMBERSHIP, metric_families,
+    outcomes,
+};
 pub use run::RunError;
 
 /// Runs until SIGTERM or SIGINT.

@@ -129,14 +129,19 @@ impl Metrics {
         self.proof_to_patch.observe(took.as_secs_f64());
     }
 
-    /// The operation that one autoscaler has under way.
-    pub(crate) fn show_operation(&self, object: &ObjectName, operation: Option<OperationGauge>) {
-        self.objects.show_operation(object, operation);
+    /// What one autoscaler shows until the next evaluation, and the operation on a member that it has under way.
+    pub(crate) fn show(&self, object: ObjectName, uid: &str, gauges: Gauges, operation: Option<OperationGauge>) {
+        self.objects.show(object, uid, gauges, operation);
     }
 
-    /// What one autoscaler shows until the next evaluation.
-    pub(crate) fn show(&self, object: ObjectName, uid: &str, gauges: Gauges) {
-        self.objects.show(object, uid, gauges);
+    /// What a look at the members between two evaluations has changed of it.
+    pub(crate) fn show_look(
+        &self,
+        object: &ObjectName,
+        conditions: Vec<ConditionGauge>,
+        operation: Option<OperationGauge>,
+    ) {
+        self.objects.show_look(object, conditions, operation);
     }
 
     /// An autoscaler is gone: so are all series that name it, unless another one has taken its name.

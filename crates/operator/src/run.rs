@@ -170,7 +170,7 @@ fn elector(client: Client, fence: Fence, timing: Timing, process: &Process) -> E
 async fn serve(address: SocketAddr, admin: Admin) -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     let served = tokio::spawn(admin::serve(listener, admin)).await;
-    served.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    served.map_err(std::io::Error::other)
 }
 
 fn on_signals() -> std::io::Result<CancellationToken> {

@@ -125,11 +125,17 @@ pub(super) struct ByOperation {
 }
 
 impl ByOperation {
+    const DONE: &str = "done";
+    const ABORTED: &str = "aborted";
+    const WITHDRAWN: &str = "withdrawn";
+
+    pub(super) const OUTCOMES: [&str; 3] = [Self::DONE, Self::ABORTED, Self::WITHDRAWN];
+
     pub(super) fn of(operation: &Operation, ended: Ended) -> Self {
         let (outcome, cause) = match ended {
-            Ended::Done => ("done", "none"),
-            Ended::Aborted(cause) => ("aborted", cause.as_str()),
-            Ended::Withdrawn => ("withdrawn", "none"),
+            Ended::Done => (Self::DONE, "none"),
+            Ended::Aborted(cause) => (Self::ABORTED, cause.as_str()),
+            Ended::Withdrawn => (Self::WITHDRAWN, "none"),
         };
         Self {
             operation: operation.work.kind(),
@@ -142,7 +148,7 @@ impl ByOperation {
     pub(super) fn done() -> Self {
         Self {
             operation: "Leave",
-            outcome: "done",
+            outcome: Self::DONE,
             cause: "none",
         }
     }

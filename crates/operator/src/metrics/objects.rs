@@ -94,14 +94,19 @@ struct Shown {
 }
 
 impl Objects {
-    pub(super) fn show(&self, object: ObjectName, uid: &str, gauges: Gauges) {
+    pub(super) fn show(&self, object: ObjectName, uid: &str, gauges: Gauges, operation: Option<OperationGauge>) {
         let uid = uid.to_owned();
-        let operation = None;
         self.lock().insert(object, Shown { uid, gauges, operation });
     }
 
-    pub(super) fn show_operation(&self, object: &ObjectName, operation: Option<OperationGauge>) {
+    pub(super) fn show_look(
+        &self,
+        object: &ObjectName,
+        conditions: Vec<ConditionGauge>,
+        operation: Option<OperationGauge>,
+    ) {
         if let Some(shown) = self.lock().get_mut(object) {
+            shown.gauges.conditions = conditions;
             shown.operation = operation;
         }
     }

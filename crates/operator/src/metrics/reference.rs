@@ -3,12 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use autoscaler_core::Replicas;
 use autoscaler_core::reading::ReadingClass;
+use autoscaler_core::{FailureClass, Replicas};
 use autoscaler_promql::{Observer, Outcome, RequestKind};
 use prometheus_client::encoding::text::encode;
 
-use super::{ConditionGauge, Gauges, Metrics, ObjectName, OperationGauge, ReadingGauges};
+use super::labels::ByOperation;
+use super::{
+    ConditionGauge, EvaluationOutcome, EventOutcome, Gauges, Metrics, ObjectName, OperationGauge, ReadingGauges,
+    ScaleWriteOutcome,
+};
 use crate::clock::Clock;
 
 /// One metric.
@@ -23,6 +27,15 @@ pub struct MetricFamily {
     /// What its series differ in.
     pub labels: Vec<String>,
 }
+
+/// The most series that an autoscaler has, apart from its metrics: four counts of replicas and four conditions.
+pub const SERIES_OF_AN_AUTOSCALER: usize = 8;
+
+/// With `spec.membership`: two conditions more, and the phase and the age of an operation.
+pub const SERIES_WITH_MEMBERSHIP: usize = 12;
+
+/// The most series of each of its metrics: state, value and target.
+pub const SERIES_OF_A_METRIC: usize = 3;
 
 /// What the values of each label are.
 pub const METRIC_LABELS: [(&str, &str); 19] = [
@@ -40,7 +53,7 @@ pub const METRIC_LABELS: [(&str, &str); 19] = [
     ),
     ("status", "of a condition: `True`, `False` or `Unknown`"),
     ("reason", "of a condition: see [reasons](reasons.md)"),
-    ("outcome", "how it ended"),
+    ("outcome", "how it ended: see below"),
     (
         "kind",
         "`query` is a user's, `probe` looks for its age and coverage, `proof` whether an absence can be believed",
@@ -69,6 +82,31 @@ pub fn metric_families() -> Result<Vec<MetricFamily>, fmt::Error> {
     encode(&mut text, &registry)?;
     let blocks = text.split("# HELP ").skip(1);
     Ok(blocks.filter_map(family).collect())
+}
+
+/// The values of `outcome`, by the metric that has them. Of a status that was not written it is the kind of refusal.
+pub fn outcomes() -> Vec<(&'static str, Vec<&'static str>)> {
+    let queries = [Outcome::Answered, Outcome::Abandoned].into_iter();
+    let queries = queries.chain(FailureClass::ALL.map(Outcome::Failed));
+    vec![
+        (
+            "metric_autoscaler_evaluations_total",
+            EvaluationOutcome::ALL.map(EvaluationOutcome::as_str).to_vec(),
+        ),
+        (
+            "metric_autoscaler_queries_total",
+            queries.map(Outcome::as_str).collect(),
+        ),
+        (
+            "metric_autoscaler_scale_writes_total",
+            ScaleWriteOutcome::ALL.map(ScaleWriteOutcome::as_str).to_vec(),
+        ),
+        (
+            "metric_autoscaler_events_total",
+            EventOutcome::ALL.map(EventOutcome::as_str).to_vec(),
+        ),
+        ("metric_autoscaler_operations_total", ByOperation::OUTCOMES.to_vec()),
+    ]
 }
 
 /// Metrics without a series are not shown: one of each.
@@ -100,13 +138,12 @@ fn exercise(metrics: &Metrics) {
             reason: text("ValidMetricFound"),
         }],
     };
-    metrics.show(object.clone(), "uid", gauges);
     let operation = OperationGauge {
         kind: "Leave",
         phase: "Draining",
         began: jiff::Timestamp::UNIX_EPOCH,
     };
-    metrics.show_operation(&object, Some(operation));
+    metrics.show(object, "uid", gauges, Some(operation));
 }
 
 /// `name help\n# TYPE name kind\n[# UNIT …]\nname_total{label="value"} 1\n`

@@ -1,9 +1,12 @@
+use autoscaler_api::conditions::ConditionType;
 use autoscaler_core::reading::ReadingClass;
 use autoscaler_core::{Bounds, FailureClass, History, Limit, LimitCause, Replicas, Trail};
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::text::encode;
 
-use super::reference::metric_families;
+use super::reference::{
+    SERIES_OF_A_METRIC, SERIES_OF_AN_AUTOSCALER, SERIES_WITH_MEMBERSHIP, metric_families, outcomes,
+};
 use super::*;
 
 fn samples(registry: &Registry) -> Vec<String> {
@@ -223,9 +226,9 @@ fn e100_all_series_of_an_object_vanish_with_it() {
             reason: "ValidMetricFound".into(),
         }],
     };
-    metrics.show(object("web"), "1", gauges(3));
-    metrics.show(object("broker"), "2", Gauges::default());
-    metrics.show(object("web"), "1", gauges(4));
+    metrics.show(object("web"), "1", gauges(3), None);
+    metrics.show(object("broker"), "2", Gauges::default(), None);
+    metrics.show(object("web"), "1", gauges(4), None);
     assert_eq!(
         samples_of(&registry, "metric_autoscaler_desired_replicas"),
         [r#"metric_autoscaler_desired_replicas{namespace="shop",name="web"} 4"#]
@@ -262,6 +265,59 @@ fn e100_all_series_of_an_object_vanish_with_it() {
 }
 
 #[test]
+fn an_autoscaler_has_no_more_series_than_the_reference_says() {
+    let shown = |conditions: &[ConditionType], metrics: usize, operation: Option<OperationGauge>| {
+        let (shown, registry) = Metrics::new(&Clock::start());
+        let object = ObjectName {
+            namespace: "shop".into(),
+            name: "web".into(),
+        };
+        let gauges = Gauges {
+            current: Some(Replicas::new(2)),
+            desired: Some(Replicas::new(3)),
+            bounds: Bounds::new(Replicas::new(1), Replicas::new(9)).ok(),
+            readings: (0..metrics)
+                .map(|number| reading(&number.to_string(), ReadingClass::Fresh, Some(1.0)))
+                .collect(),
+            conditions: conditions
+                .iter()
+                .map(|condition| ConditionGauge {
+                    condition: condition.as_str().into(),
+                    status: "True".into(),
+                    reason: "Any".into(),
+                })
+                .collect(),
+        };
+        shown.show(object, "1", gauges, operation);
+        samples(&registry)
+            .iter()
+            .filter(|line| line.contains("\"web\""))
+            .count()
+    };
+    let operation = OperationGauge {
+        kind: "Leave",
+        phase: "Gating",
+        began: Timestamp::UNIX_EPOCH,
+    };
+    assert_eq!(shown(&ConditionType::OF_ALL, 0, None), SERIES_OF_AN_AUTOSCALER);
+    assert_eq!(shown(&ConditionType::ALL, 0, Some(operation)), SERIES_WITH_MEMBERSHIP);
+    assert_eq!(
+        shown(&ConditionType::OF_ALL, 5, None),
+        SERIES_OF_AN_AUTOSCALER + 5 * SERIES_OF_A_METRIC
+    );
+}
+
+#[test]
+fn every_metric_with_outcomes_is_one_of_ours() {
+    let families = metric_families().unwrap();
+    for (name, outcomes) in outcomes() {
+        let family = families.iter().find(|family| family.name == name).unwrap();
+        assert!(family.labels.iter().any(|label| label == "outcome"), "{name}");
+        assert!(!outcomes.is_empty());
+    }
+}
+
+#[test]
 fn a_replica_that_stops_leading_shows_no_autoscalers() {
     let (metrics, registry) = Metrics::new(&Clock::start());
     metrics.leads(true);
@@ -272,6 +328,7 @@ fn a_replica_that_stops_leading_shows_no_autoscalers() {
         },
         "1",
         Gauges::default(),
+        None,
     );
     assert_eq!(
         samples_of(&registry, "metric_autoscaler_leader"),

@@ -40,7 +40,10 @@ pub(crate) async fn report_look(context: &Context, subject: &mut Subject) {
     let next = status::after_look(subject, now);
     let changes = news(subject, &next);
     log_changes(subject, &changes);
-    gauge_operation(context, subject);
+    let conditions = next.conditions.iter().map(condition).collect();
+    context
+        .metrics
+        .show_look(&name(subject), conditions, operation(subject));
     let refusal = write::write(context, subject, &next, now).await;
     tell_all(context, subject, happenings(subject, &changes), now).await;
     if let Some(Unsaid) = refusal {
@@ -104,10 +107,6 @@ fn log_changes(subject: &Subject, changes: &[ConditionChange]) {
 }
 
 fn gauge(context: &Context, subject: &Subject, acted: &Acted, conditions: &[Condition]) {
-    let name = ObjectName {
-        namespace: subject.snapshot.namespace.clone(),
-        name: subject.snapshot.name.clone(),
-    };
     let decision = acted.decided().map(|decided| &decided.decision);
     if let Some(decision) = decision {
         context.metrics.decided(decision);
@@ -119,21 +118,23 @@ fn gauge(context: &Context, subject: &Subject, acted: &Acted, conditions: &[Cond
         readings: decision.into_iter().flat_map(Decision::metrics).map(reading).collect(),
         conditions: conditions.iter().map(condition).collect(),
     };
-    context.metrics.show(name, &subject.snapshot.uid, gauges);
-    gauge_operation(context, subject);
+    let (name, uid) = (name(subject), &subject.snapshot.uid);
+    context.metrics.show(name, uid, gauges, operation(subject));
 }
 
-fn gauge_operation(context: &Context, subject: &Subject) {
-    let name = ObjectName {
+fn name(subject: &Subject) -> ObjectName {
+    ObjectName {
         namespace: subject.snapshot.namespace.clone(),
         name: subject.snapshot.name.clone(),
-    };
-    let operation = subject.membership.operation().map(|operation| OperationGauge {
+    }
+}
+
+fn operation(subject: &Subject) -> Option<OperationGauge> {
+    subject.membership.operation().map(|operation| OperationGauge {
         kind: operation.work.kind(),
         phase: operation.work.phase(),
         began: operation.started,
-    });
-    context.metrics.show_operation(&name, operation);
+    })
 }
 
 fn reading(step: &MetricStep) -> ReadingGauges {
@@ -189,5 +190,45 @@ async fn tell_all(context: &Context, subject: &Subject, happenings: Vec<Happenin
             .events
             .send(&context.metrics, snapshot, related, happening, now)
             .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use autoscaler_api::conditions::{ConditionType, Status, Verdict, reason, set_condition};
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+    use crate::context::simulated::Server;
+    use crate::metrics::Metrics;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_between_two_evaluations_shows_the_conditions_that_it_writes() {
+        let server = Server::default();
+        let context = server.context();
+        let (metrics, registry) = Metrics::new(&context.clock);
+        let context = Context {
+            metrics: Arc::new(metrics),
+            ..context
+        };
+        let (mut subject, _newest) = server.create("web", &context.clock);
+        let (name, uid) = (name(&subject), subject.snapshot.uid.clone());
+        context.metrics.show(name, &uid, Gauges::default(), None);
+        let verdict = Verdict {
+            condition: ConditionType::AbleToScale,
+            status: Status::True,
+            reason: reason::READY_FOR_NEW_SCALE,
+            message: "it is".to_owned(),
+            observed_generation: None,
+        };
+        let now = subject.now(&context.clock);
+        set_condition(&mut subject.written.status.conditions, verdict, now);
+        report_look(&context, &mut subject).await;
+        let mut shown = String::new();
+        encode(&mut shown, &registry).unwrap();
+        let series = r#"metric_autoscaler_condition{namespace="default",name="web",type="AbleToScale",status="True""#;
+        assert!(shown.contains(series), "{shown}");
     }
 }
