@@ -2,11 +2,9 @@
 
 use autoscaler_testkit::rights::Right;
 use autoscaler_testkit::wait::eventually;
-use k8s_openapi::api::authorization::v1::SubjectAccessReview;
-use kube::Api;
-use kube::api::PostParams;
 use serde_json::{Value, json};
 
+use crate::manifests::Rendered;
 use crate::shared::rbac_file;
 use crate::world::{DEADLINE, World};
 
@@ -24,10 +22,17 @@ fn rbac_objects(file: &str) -> Vec<Value> {
         .collect()
 }
 
+/// An object of `config/namespaced`, in another namespace than there.
+pub(crate) fn object_in(namespace: &str, object: &Value) -> String {
+    let own = format!(r#""namespace":"{namespace}""#);
+    object.to_string().replace(r#""namespace":"default""#, &own)
+}
+
 impl World {
     /// Takes rights to resources of `apps` or our own group from the operators of this world alone, and waits until they
     /// are gone.
     pub(crate) async fn take_rights(&self, rights: &[Right]) {
+        self.rights_are_missing();
         let name = self.cluster_name();
         let mut role = rbac_objects("operator_role.yaml").remove(1);
         for rule in role["rules"].as_array_mut().unwrap() {
@@ -53,16 +58,34 @@ impl World {
         self.wait_for_rights(rights).await;
     }
 
-    /// Waits until the operators of this world have these rights.
-    pub(crate) async fn wait_for_rights(&self, rights: &[Right]) {
-        for right in rights {
-            let allowed = || self.is_allowed(right);
-            eventually(&format!("{right:?} is given"), DEADLINE, allowed).await;
+    /// What `docs/guide/stateful.md` says to bind for work on members.
+    pub(crate) async fn give_rights_to_members(&self) {
+        self.plane.apply(&rbac_file("membership_role.yaml")).await.unwrap();
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "metric-autoscaler-membership", "namespace": self.namespace},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "metric-autoscaler-membership"},
+            "subjects": [{"kind": "ServiceAccount", "name": "metric-autoscaler", "namespace": self.namespace}],
+        });
+        self.plane.apply(&binding.to_string()).await.unwrap();
+        self.wait_for_rights(&[Right::new("policy", "poddisruptionbudgets", "list")])
+            .await;
+    }
+
+    /// Instead of the role of the cluster the Role of `config/namespaced`.
+    pub(crate) async fn make_do_with_a_role(&self) {
+        self.take_cluster_role().await;
+        let namespaced = Rendered::of("namespaced").await;
+        for object in namespaced.of_kind("Role").chain(namespaced.of_kind("RoleBinding")) {
+            self.plane.apply(&object_in(&self.namespace, object)).await.unwrap();
         }
+        self.wait_for_rights(&rights_in_file("operator_role.yaml")).await;
     }
 
     /// Takes all rights of the `ClusterRole` from the operators of this world.
     pub(crate) async fn take_cluster_role(&self) {
+        self.rights_are_missing();
         let binding = self.cluster_name();
         let deleted = self.plane.kubectl(&["delete", "clusterrolebinding", &binding]).await;
         assert!(deleted.unwrap().success);
@@ -76,24 +99,5 @@ impl World {
         let role = format!("--clusterrole={role}");
         let created = ["create", "clusterrolebinding", &binding, &role, &subject];
         assert!(self.plane.kubectl(&created).await.unwrap().success);
-    }
-
-    async fn is_allowed(&self, right: &Right) -> bool {
-        let Right {
-            group,
-            resource,
-            verb,
-            name,
-        } = right;
-        let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
-        let attributes = json!({
-            "namespace": self.namespace, "group": group, "resource": resource, "subresource": subresource, "verb": verb,
-            "name": name,
-        });
-        let review = json!({"metadata": {}, "spec": {"user": self.user(), "resourceAttributes": attributes}});
-        let review: SubjectAccessReview = serde_json::from_value(review).unwrap();
-        let api: Api<SubjectAccessReview> = Api::all(self.client.clone());
-        let review = api.create(&PostParams::default(), &review).await.unwrap();
-        review.status.is_some_and(|status| status.allowed)
     }
 }

@@ -9,6 +9,7 @@ mod describe;
 mod examples;
 mod faults;
 mod gated;
+mod granted;
 mod leader;
 mod logs;
 mod manifests;

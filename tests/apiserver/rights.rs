@@ -13,7 +13,6 @@ use serde_json::json;
 
 use crate::access::rights_in_file;
 use crate::gated;
-use crate::manifests::Rendered;
 use crate::membership::profiles;
 use crate::operator::Operator;
 use crate::per_pod;
@@ -126,19 +125,7 @@ async fn where_keda_is_not_installed_nothing_is_refused() {
 async fn in_one_namespace_a_role_is_enough() {
     let world = World::new("one-namespace").await;
     install_keda(world.plane).await;
-    world.take_cluster_role().await;
-    let namespaced = Rendered::of("namespaced").await;
-    let only = ["Role", "RoleBinding"]
-        .into_iter()
-        .flat_map(|kind| namespaced.of_kind(kind));
-    for object in only {
-        let own = object.to_string().replace(
-            r#""namespace":"default""#,
-            &format!(r#""namespace":"{}""#, world.namespace),
-        );
-        world.plane.apply(&own).await.unwrap();
-    }
-    world.wait_for_rights(&rights_in_file("operator_role.yaml")).await;
+    world.make_do_with_a_role().await;
     let mark = world.mark();
     let _operator = world.operator_with("operator", &["--built-in-profiles-only"]).await;
     scale_every_kind(&world).await;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use autoscaler_core::History;
-use autoscaler_testkit::audit::{AuditLog, Mark, Request};
+use autoscaler_testkit::audit::{Mark, Request};
 use autoscaler_testkit::wait::eventually;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
@@ -11,11 +11,6 @@ use kube::Api;
 use crate::world::{DEADLINE, World};
 
 impl World {
-    /// Who our operators are to the API server.
-    pub(crate) fn user(&self) -> String {
-        format!("system:serviceaccount:{}:metric-autoscaler", self.namespace)
-    }
-
     /// Now, in the audit log.
     pub(crate) fn mark(&self) -> Mark {
         self.audit_log().mark().unwrap()
@@ -73,10 +68,6 @@ impl World {
         let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
         assert_eq!(api.get_opt(&name).await.unwrap(), None);
         name
-    }
-
-    fn audit_log(&self) -> AuditLog {
-        AuditLog::new(self.plane.audit_log_path())
     }
 }
 

@@ -3,9 +3,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use autoscaler_api::{MetricAutoscaler, MetricAutoscalerStatus};
+use autoscaler_testkit::audit::{AuditLog, Mark};
 use autoscaler_testkit::exporter::Exporter;
 use autoscaler_testkit::fault_proxy::FaultProxy;
 use autoscaler_testkit::plane::ControlPlane;
@@ -38,6 +40,10 @@ pub(crate) struct World {
     /// What operators are given as `--prometheus-url`: the proxy.
     pub(crate) source: Option<String>,
     pub(crate) directory: PathBuf,
+    /// In the audit log.
+    pub(crate) began: Mark,
+    /// Rights were taken away, or were never given, on purpose: see [`World::rights_are_missing`].
+    pub(crate) lacks_rights: Arc<AtomicBool>,
 }
 
 /// The Prometheus that all tests share; each sees its own series by their label `namespace`.
@@ -82,6 +88,8 @@ impl World {
             exporter,
             prometheus,
             directory,
+            began: AuditLog::new(plane.audit_log_path()).mark().unwrap(),
+            lacks_rights: Arc::default(),
         };
         world.grant_rights().await;
         world
@@ -98,6 +106,8 @@ impl World {
             proxy: self.proxy.clone(),
             source: self.source.clone(),
             directory: self.directory.clone(),
+            began: self.audit_log().mark().unwrap(),
+            lacks_rights: self.lacks_rights.clone(),
         }
     }
 
@@ -124,6 +134,7 @@ impl World {
         for manifest in files.map(own) {
             self.create(&manifest).await;
         }
+        self.wait_for_own_rights().await;
     }
 
     /// Creates an object. Much faster than `kubectl apply`, and most tests need no more.

@@ -20,6 +20,8 @@ pub(crate) const OPERATOR: &str = "system:serviceaccount:metric-autoscaler:metri
 pub(crate) struct Scene {
     pub(crate) installation: &'static Installation,
     pub(crate) namespace: String,
+    /// Who the operator is to the API server: [`OPERATOR`], but for the one that looks after a namespace alone.
+    operator: String,
     began: Mark,
 }
 
@@ -40,6 +42,7 @@ pub(crate) async fn last_scene(name: &'static str, test: impl AsyncFnOnce(&Scene
         installation.install().await;
         let scene = Scene {
             namespace: installation.cluster.plane.namespace(name).await.unwrap(),
+            operator: OPERATOR.to_owned(),
             began: installation.audit.mark().unwrap(),
             installation,
         };
@@ -70,14 +73,25 @@ impl Scene {
     pub(crate) fn of(&self, namespace: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
+            operator: self.operator.clone(),
             ..*self
+        }
+    }
+
+    /// The same in a namespace with an operator of its own.
+    pub(crate) fn of_its_own(&self, namespace: &str) -> Self {
+        Self {
+            operator: format!("system:serviceaccount:{namespace}:metric-autoscaler"),
+            ..self.of(namespace)
         }
     }
 
     /// The requests of the operator since the scene began.
     pub(crate) fn requests(&self) -> Vec<Request> {
         let all = self.installation.audit.since(self.began).unwrap();
-        all.into_iter().filter(|request| request.user == OPERATOR).collect()
+        all.into_iter()
+            .filter(|request| request.user == self.operator)
+            .collect()
     }
 
     /// Asserts that no right was missing since the scene began.

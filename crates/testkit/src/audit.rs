@@ -78,6 +78,21 @@ impl AuditLog {
         self.select(mark, counts)
     }
 
+    /// The requests of one user since `mark` that were refused for want of a right. Of a long log, which all tests share, only
+    /// lines that may be such a one are parsed.
+    pub fn forbidden_since(&self, mark: Mark, user: &str) -> io::Result<Vec<Request>> {
+        let (name, decision) = (format!("\"{user}\""), "\"forbid\"");
+        let all = self.select_lines(
+            mark,
+            |line| line.contains(decision) && line.contains(&name),
+            |_, stage| stage != "RequestReceived",
+        )?;
+        Ok(all
+            .into_iter()
+            .filter(|request| request.is_forbidden && request.user == user)
+            .collect())
+    }
+
     /// The watches that have ended since `mark`, whenever they began.
     pub fn watches_ended_since(&self, mark: Mark) -> io::Result<Vec<Request>> {
         self.select(mark, |verb, stage| verb == "watch" && stage == "ResponseComplete")
@@ -85,6 +100,15 @@ impl AuditLog {
 
     /// The requests of those lines since `mark` whose verb and stage count.
     fn select(&self, mark: Mark, counts: impl Fn(&str, &str) -> bool) -> io::Result<Vec<Request>> {
+        self.select_lines(mark, |_| true, counts)
+    }
+
+    fn select_lines(
+        &self,
+        mark: Mark,
+        is_wanted: impl Fn(&str) -> bool,
+        counts: impl Fn(&str, &str) -> bool,
+    ) -> io::Result<Vec<Request>> {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(mark.0))?;
         let mut bytes = Vec::new();
@@ -92,6 +116,7 @@ impl AuditLog {
         let complete = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         Ok(String::from_utf8_lossy(&bytes[..complete])
             .lines()
+            .filter(|line| is_wanted(line))
             .filter_map(|line| serde_json::from_str(line).ok())
             .filter(|event| counts(&text(event, "/verb"), &text(event, "/stage")))
             .map(|event| request(&event))
@@ -160,6 +185,24 @@ mod tests {
             "responseStatus": {"code": 409}, "annotations": {"authorization.k8s.io/decision": "forbid"},
         });
         format!("{event}\n")
+    }
+
+    #[test]
+    fn what_was_refused_for_want_of_a_right_is_found_by_user() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("audit.log");
+        let allowed = line("get", "ResponseComplete").replace("forbid", "allow");
+        let refused = line("patch", "ResponseComplete");
+        let received = line("list", "RequestReceived");
+        std::fs::write(&path, [allowed, refused, received].concat()).unwrap();
+        let log = AuditLog::new(&path);
+        let found = |user: &str| log.forbidden_since(AuditLog::start(), user).unwrap();
+        let verbs: Vec<String> = found("system:serviceaccount:ops:operator")
+            .into_iter()
+            .map(|request| request.verb)
+            .collect();
+        assert_eq!(verbs, ["patch"]);
+        assert_eq!(found("system:serviceaccount:ops:other"), []);
     }
 
     #[test]

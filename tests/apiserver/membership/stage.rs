@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
 
-use crate::shared::{operator_binary, rbac_file};
+use crate::shared::operator_binary;
 use crate::world::World;
 
 /// An operation takes as long as its profile says, and the machine may be busy.
@@ -27,9 +27,7 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn new(name: &str, members: u32) -> Self {
-        let stage = Self::without_rights(name, members).await;
-        stage.give_rights().await;
-        stage
+        Self::of(name, members, |_| ()).await
     }
 
     /// The same, and claims are kept.
@@ -39,7 +37,9 @@ impl Stage {
 
     /// The same without the role that operations need.
     pub(super) async fn without_rights(name: &str, members: u32) -> Self {
-        Self::brokers(name, members, |_| ()).await
+        let stage = Self::brokers(name, members, |_| ()).await;
+        stage.world.rights_are_missing();
+        stage
     }
 
     /// A set of brokers that differs from a usual one.
@@ -87,16 +87,7 @@ impl Stage {
 
     /// What `docs/guide/stateful.md` says to bind.
     pub(super) async fn give_rights(&self) {
-        let role = rbac_file("membership_role.yaml");
-        self.world.plane.apply(&role).await.unwrap();
-        let binding = json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
-            "metadata": {"name": "metric-autoscaler-membership", "namespace": self.world.namespace},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "metric-autoscaler-membership"},
-            "subjects": [{"kind": "ServiceAccount", "name": "metric-autoscaler", "namespace": self.world.namespace}],
-        });
-        self.world.plane.apply(&binding.to_string()).await.unwrap();
+        self.world.give_rights_to_members().await;
     }
 
     /// And for what is in no namespace.

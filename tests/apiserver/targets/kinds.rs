@@ -11,6 +11,7 @@ use crate::world::{DEADLINE, World, assert_contains};
 #[tokio::test]
 async fn a_custom_resource_is_scaled_once_the_role_in_the_message_is_applied() {
     let world = World::new("custom").await;
+    world.rights_are_missing();
     brokers::install(world.plane).await;
     brokers::create(&world, "mq", 1).await;
     world.set_load(300.0).await;
@@ -80,6 +81,7 @@ async fn a_kind_that_is_in_no_namespace_is_refused_by_that_name() {
 #[tokio::test]
 async fn a_kind_whose_scale_is_taken_away_says_so_and_not_that_its_object_is_missing() {
     let world = World::new("scale-lost").await;
+    world.rights_are_missing();
     define(&world, "Moon", "Namespaced", with_scale()).await;
     world.set_load(300.0).await;
     let moon =
