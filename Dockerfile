@@ -1,7 +1,8 @@
 # One static binary and its licence: no base image to pull, no shell, no package manager, no libraries.
 #
-# `make image` builds the binary and then this, with dist/image as the context; any other builder can do the second step:
-#   docker build --file Dockerfile --build-arg VERSION=... --build-arg COMMIT=... dist/image
+# `make image` builds the binary and then this with buildah. With any other builder:
+#   make image-context
+#   docker build --file Dockerfile --build-arg VERSION=... --build-arg COMMIT=... --tag ... dist/image
 FROM scratch
 ARG VERSION
 ARG COMMIT

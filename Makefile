@@ -155,11 +155,14 @@ MAX_IMAGE_BYTES := $(shell echo $$((25 << 20)))
 buildah:
 	@command -v $(firstword $(BUILDAH)) >/dev/null || { echo "buildah is missing: apt-get install buildah (Debian, Ubuntu) or dnf install buildah (Fedora)" >&2; exit 1; }
 
-.PHONY: image
-image: buildah static ## Build the image, and dist/image.tar for nodes that reach no registry (IMG=name:tag)
+.PHONY: image-context
+image-context: static ## What the Dockerfile wants, in dist/image, for a builder of your own
 	@rm -rf dist/image && mkdir -p dist/image
 	@install -m 0755 $(STATIC_BINARY) dist/image/ && install -m 0644 LICENSE dist/image/
 	@test $$(stat -c %s dist/image/metric-autoscaler) -le $(MAX_IMAGE_BYTES) || { echo "the image would be larger than $(MAX_IMAGE_BYTES) bytes" >&2; exit 1; }
+
+.PHONY: image
+image: buildah image-context ## Build the image, and dist/image.tar for nodes that reach no registry (IMG=name:tag)
 	$(BUILDAH) bud --quiet --isolation chroot --format oci --identity-label=false --timestamp $$(git log -1 --format=%ct) \
 		--build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --file Dockerfile --tag $(IMG) dist/image
 	@rm -f dist/image.tar
@@ -201,13 +204,15 @@ KUBECTL ?= kubectl
 install-yaml: ## Render config/default into dist/install.yaml (IMG=registry/name:tag)
 	@command -v $(KUBECTL) >/dev/null || { echo "kubectl is missing: install it, or say where it is with KUBECTL=..." >&2; exit 1; }
 	@mkdir -p dist
-	@$(KUBECTL) kustomize config/default | sed 's|image: metric-autoscaler:$(VERSION)$$|image: $(IMG)|' >dist/install.yaml
+	@$(KUBECTL) kustomize config/default | sed 's|image: localhost/metric-autoscaler:$(VERSION)$$|image: $(IMG)|' >dist/install.yaml
 	@grep -q 'image: $(IMG)$$' dist/install.yaml
 	@echo "dist/install.yaml installs $(IMG)"
 
+CARGO_CYCLONEDX := cargo-cyclonedx@0.5.9
+
 .PHONY: sbom
 sbom: ## Write what is in the image to dist/sbom.cdx.json (CycloneDX; needs cargo-cyclonedx)
-	@command -v cargo-cyclonedx >/dev/null || { echo "cargo-cyclonedx is missing: cargo install --locked cargo-cyclonedx" >&2; exit 1; }
+	@command -v cargo-cyclonedx >/dev/null || { echo "cargo-cyclonedx is missing: cargo install --locked $(CARGO_CYCLONEDX)" >&2; exit 1; }
 	@mkdir -p dist
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) cargo-cyclonedx cyclonedx --quiet --manifest-path crates/operator/Cargo.toml \
 		--format json --spec-version 1.5 --target $(RUST_TARGET) --no-build-deps --override-filename sbom.cdx
@@ -236,9 +241,12 @@ doc: toolchain ## Build the documentation of the crates, warnings are errors
 # Known vulnerabilities are not in Cargo.lock: who lists them has to be reached.
 ADVISORIES := https://github.com/RustSec/advisory-db
 
+# The version that was tried: the next may judge otherwise.
+CARGO_DENY := cargo-deny@0.20.2
+
 .PHONY: deny
 deny: toolchain ## Check licences, banned crates and sources of the dependencies, and known vulnerabilities where their list is reached
-	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing; installing it (once, some minutes)"; $(CARGO) install --locked --quiet cargo-deny; }
+	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing; installing it (once, some minutes)"; $(CARGO) install --locked --quiet $(CARGO_DENY); }
 	$(CARGO) deny --log-level error check --hide-inclusion-graph licenses bans sources
 	@if timeout 30 git ls-remote --exit-code --quiet $(ADVISORIES) HEAD >/dev/null 2>&1; then \
 		echo $(CARGO) deny check advisories; $(CARGO) deny --log-level error check advisories; \

@@ -1,8 +1,10 @@
 //! What `config/` installs is accepted by a real API server, comes up, and is as hardened as it should be.
 
-mod guard;
+pub(crate) mod dashboard;
+pub(crate) mod guard;
 mod guide;
 mod hardening;
+mod installer;
 mod monitoring;
 mod people;
 mod policy;

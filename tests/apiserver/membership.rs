@@ -5,6 +5,7 @@ mod crash;
 mod etcd;
 mod midway;
 mod numbers;
+mod panels;
 pub(crate) mod profiles;
 mod rabbitmq;
 mod rights;

@@ -88,7 +88,7 @@ impl Installation {
         self.reader.follow(&section(GUIDE, "3. Apply it")).await;
     }
 
-    /// "One of the two replicas says": soon after the start, for of many lines only the last few are shown.
+    /// "One of the two replicas says".
     async fn wait_told(&self) {
         let page = fs::read_to_string(repository().join(GUIDE)).unwrap();
         let said = "this replica leads";
@@ -96,7 +96,7 @@ impl Installation {
             page.contains(&format!("One of the two replicas says `{said}`")),
             "the guide no longer says so"
         );
-        let logs = "kubectl -n metric-autoscaler logs -l app.kubernetes.io/name=metric-autoscaler";
+        let logs = "kubectl -n metric-autoscaler logs -l app.kubernetes.io/name=metric-autoscaler --tail=-1";
         assert!(page.contains(logs), "the guide no longer says {logs}");
         eventually("one of the replicas says that it leads", DEADLINE, || async {
             let log = self.reader.run(logs).await;

@@ -9,7 +9,7 @@ use autoscaler_testkit::node::PROGRAM_ADDRESS;
 use autoscaler_testkit::wait::eventually;
 use serde_json::json;
 
-use crate::installation::{DEADLINE, GUIDE, repository};
+use crate::installation::{DEADLINE, GUIDE};
 use crate::page::{Content, blocks, section};
 use crate::scene::{OPERATOR, Scene, last_scene};
 
@@ -29,6 +29,7 @@ async fn whoever_follows_the_guide_word_for_word_ends_with_workloads_that_scale(
         name_a_tenant(scene).await;
         be_strict(scene).await;
         scale_other_kinds(scene).await;
+        go_back(scene).await;
         scene.nothing_was_forbidden();
         // It has had its time: the rate is that of a whole minute.
         first.wait_ready("Deployment", "web", 3).await;
@@ -44,7 +45,7 @@ async fn whoever_follows_the_guide_word_for_word_ends_with_workloads_that_scale(
 }
 
 /// Where the page has blocks. The first three are followed by whoever installs ([`crate::installation`]).
-const FOLLOWED: [&str; 10] = [
+const FOLLOWED: [&str; 11] = [
     "1. The image",
     "2. What is yours",
     "3. Apply it",
@@ -53,6 +54,7 @@ const FOLLOWED: [&str; 10] = [
     "Thanos, Mimir, VictoriaMetrics",
     "More strictly",
     "Other kinds of target",
+    "Upgrade",
     "Uninstall, in this order",
     "One namespace only",
 ];
@@ -191,6 +193,21 @@ async fn scale_other_kinds(scene: &Scene) {
         .await;
 }
 
+/// To an older Deployment (here the same one) and from `config/strict` to `config/default`; what is left of `mine` is applied again
+/// by whoever wants it.
+async fn go_back(scene: &Scene) {
+    follow(scene, "Upgrade").await;
+    let kinds = "networkpolicies,validatingadmissionpolicies,validatingadmissionpolicybindings";
+    let left = ["get", kinds, "--namespace=metric-autoscaler", "--output=name"];
+    let left = scene.installation.kubectl(&left).await;
+    let is_ours = |name: &&str| name.contains("metric-autoscaler") || name.contains("who-may-autoscale");
+    let left: Vec<&str> = left.lines().filter(is_ours).collect();
+    assert_eq!(left, ["networkpolicy.networking.k8s.io/metric-autoscaler-ingress"]);
+    scene.installation.reader.run("kubectl apply -k mine").await;
+    let rollout = "kubectl -n metric-autoscaler rollout status deployment/metric-autoscaler";
+    scene.installation.reader.run(rollout).await;
+}
+
 /// The workloads keep the size they have, and nothing of ours is left.
 async fn uninstall(scene: &Scene) {
     follow(scene, "Uninstall, in this order").await;
@@ -209,11 +226,12 @@ async fn in_one_namespace(scene: &Scene) {
     let mut blocks = section(GUIDE, "One namespace only");
     let removal = blocks.pop().unwrap();
     installation.reader.follow(&blocks).await;
-    let shop = scene.of("shop");
+    let shop = scene.of_its_own("shop");
     shop.load(300.0).await;
     shop.workload("StatefulSet", "web", 1).await;
     shop.autoscale("StatefulSet", "web").await;
     shop.wait_ready("StatefulSet", "web", 3).await;
+    shop.nothing_was_forbidden();
     installation.reader.follow(&[removal]).await;
     let left = [
         "get",
@@ -225,7 +243,4 @@ async fn in_one_namespace(scene: &Scene) {
     installation
         .kubectl(&["delete", "namespace", "shop", "--wait=false"])
         .await;
-    // Whoever comes next applies it anew, with the rest.
-    let crd = repository().join("config/crd").display().to_string();
-    installation.kubectl(&["delete", "--kustomize", &crd]).await;
 }

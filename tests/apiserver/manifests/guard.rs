@@ -1,4 +1,5 @@
-//! The admission policy of `config/guard`: nobody but the operator lowers a StatefulSet with members (M12).
+//! The admission policies of `config/guard`: nobody but an operator lowers a StatefulSet with members (M12), and an operator
+//! writes nothing of an autoscaler but its finalizer.
 
 use std::fs;
 
@@ -8,8 +9,6 @@ use serde_json::json;
 
 use super::rendered::Rendered;
 use crate::world::{DEADLINE, World, assert_contains};
-
-const OPERATOR: &str = "--as=system:serviceaccount:metric-autoscaler:metric-autoscaler";
 
 /// Whoever runs the tests may do anything, but for what admission says. Nothing is kept.
 async fn tries(world: &World, arguments: &[&str]) -> Output {
@@ -26,6 +25,34 @@ async fn patches(world: &World, name: &str, replicas: u32) -> Output {
 async fn scales(world: &World, name: &str, replicas: u32, more: &[&str]) -> Output {
     let replicas = format!("--replicas={replicas}");
     tries(world, &[&["scale", "statefulset", name, &replicas], more].concat()).await
+}
+
+/// Brings both policies into force, for one namespace.
+pub(crate) async fn enforce(world: &World) {
+    let guard = Rendered::of("guard").await;
+    for policy in ["who-may-lower", "what-the-operator-writes"] {
+        guard.enforce(policy, world).await;
+    }
+}
+
+/// Waits until a person may lower a `StatefulSet`, or may not.
+pub(crate) async fn wait_lowerable(world: &World, name: &str, replicas: u32, wanted: bool) {
+    eventually(
+        &format!("{name} may be lowered by hand: {wanted}"),
+        DEADLINE,
+        || async {
+            let output = scales(world, name, replicas, &[]).await;
+            let is_allowed = output.success;
+            (is_allowed == wanted)
+                .then_some(())
+                .ok_or(output.stdout + &output.stderr)
+        },
+    )
+    .await;
+}
+
+fn as_the_operator(world: &World) -> String {
+    format!("--as={}", world.user())
 }
 
 #[tokio::test]
@@ -59,7 +86,7 @@ async fn m12_nobody_but_the_operator_lowers_a_set_with_members() {
         );
     }
     for output in [
-        scales(&world, "broker", 4, &[OPERATOR, "--as-group=system:masters"]).await,
+        scales(&world, "broker", 4, &[&as_the_operator(&world)]).await,
         scales(&world, "broker", 6, &[]).await,
         patches(&world, "broker", 6).await,
         scales(&world, "other", 0, &[]).await,
@@ -107,4 +134,99 @@ async fn m12_a_person_may_lower_to_what_an_annotation_allows_and_the_audit_log_k
             .ok_or_else(|| "it does not".to_owned())
     })
     .await;
+}
+
+#[tokio::test]
+async fn m12_the_operator_of_one_namespace_lowers_too() {
+    let world = World::new("guard-namespaced").await;
+    world.make_do_with_a_role().await;
+    world.create_workload("StatefulSet", "broker", 5).await;
+    let spec = world.default_spec("  membership: {profileName: vernemq}\n");
+    world.apply_autoscaler("broker", "StatefulSet", "broker", &spec).await;
+    Rendered::of("guard").await.enforce("who-may-lower", &world).await;
+    eventually("the policy is in force", DEADLINE, || async {
+        let refused = !scales(&world, "broker", 4, &[]).await.success;
+        refused.then_some(()).ok_or("it is let through")
+    })
+    .await;
+    let output = scales(&world, "broker", 4, &[&as_the_operator(&world)]).await;
+    assert!(output.success, "{}", output.stderr);
+}
+
+/// In a namespace of one's own every name is free, and so is what its admin may do: to scale.
+#[tokio::test]
+async fn m12_an_operator_by_name_alone_is_none() {
+    let world = World::new("guard-namesake").await;
+    world.take_cluster_role().await;
+    let account = format!("--serviceaccount={}:metric-autoscaler", world.namespace);
+    let namespace = format!("--namespace={}", world.namespace);
+    let bind = [
+        "create",
+        "rolebinding",
+        "namesake",
+        "--clusterrole=admin",
+        &account,
+        &namespace,
+    ];
+    assert!(world.plane.kubectl(&bind).await.unwrap().success);
+    world.create_workload("StatefulSet", "broker", 5).await;
+    let spec = world.default_spec("  membership: {profileName: vernemq}\n");
+    world.apply_autoscaler("broker", "StatefulSet", "broker", &spec).await;
+    Rendered::of("guard").await.enforce("who-may-lower", &world).await;
+    eventually("the policy is in force", DEADLINE, || async {
+        let output = scales(&world, "broker", 4, &[&as_the_operator(&world)]).await;
+        let refused = output.stderr.contains("denied request");
+        refused.then_some(()).ok_or(output.stdout + &output.stderr)
+    })
+    .await;
+    let output = scales(&world, "broker", 6, &[&as_the_operator(&world)]).await;
+    assert!(output.success, "{}", output.stderr);
+}
+
+#[tokio::test]
+async fn the_operator_writes_its_own_finalizer_on_an_autoscaler_and_nothing_else() {
+    let world = World::new("guard-writes").await;
+    world.give_rights_to_members().await;
+    world.autoscale("web", "Deployment", "web", "").await;
+    let theirs = json!({"metadata": {"finalizers": ["example.com/theirs"]}});
+    world.edit("web", theirs).await;
+    Rendered::of("guard")
+        .await
+        .enforce("what-the-operator-writes", &world)
+        .await;
+    let patch = |who: String, patch: &'static str| {
+        let (patch, world) = (format!("--patch={patch}"), &world);
+        async move { tries(world, &["patch", "mas", "web", "--type=merge", &patch, &who]).await }
+    };
+    let spec = r#"{"spec": {"maxReplicas": 9}}"#;
+    eventually("the policy is in force", DEADLINE, || async {
+        let output = patch(as_the_operator(&world), spec).await;
+        let refused = output.stderr.contains("denied request");
+        refused.then_some(()).ok_or(output.stdout + &output.stderr)
+    })
+    .await;
+    for refused in [
+        spec,
+        r#"{"metadata": {"annotations": {"metricautoscaler.dev/allow-lowering-to": "0"}}}"#,
+        r#"{"metadata": {"labels": {"team": "one"}}}"#,
+        r#"{"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "x"}]}}"#,
+        r#"{"metadata": {"finalizers": null}}"#,
+        r#"{"metadata": {"finalizers": ["example.com/theirs", "metricautoscaler.dev/other"]}}"#,
+    ] {
+        let output = patch(as_the_operator(&world), refused).await;
+        assert_contains(
+            &output.stderr,
+            "the operator writes its own finalizer on a MetricAutoscaler, and nothing else of it but the status",
+        );
+    }
+    let held = r#"{"metadata": {"finalizers": ["example.com/theirs", "metricautoscaler.dev/operation"]}}"#;
+    let output = patch(as_the_operator(&world), held).await;
+    assert!(output.success, "{}", output.stderr);
+    // People are not judged here: whoever runs the tests.
+    let patched = tries(
+        &world,
+        &["patch", "mas", "web", "--type=merge", &format!("--patch={spec}")],
+    )
+    .await;
+    assert!(patched.success, "{}", patched.stderr);
 }

@@ -17,7 +17,7 @@ fn overlays() -> Vec<String> {
 }
 
 /// kustomize takes bases by relative paths only, and the overlay is written far from here.
-fn path_between(from: &Path, to: &Path) -> String {
+pub(super) fn path_between(from: &Path, to: &Path) -> String {
     let up = "../".repeat(from.canonicalize().unwrap().components().count() - 1);
     let down = to.canonicalize().unwrap();
     format!("{up}{}", down.strip_prefix("/").unwrap().display())
@@ -36,6 +36,33 @@ async fn rendered(number: usize, overlay: &str) -> Vec<Value> {
         .unwrap();
     assert!(output.success, "{}", output.stderr);
     serde_saphyr::from_multiple(&output.stdout).unwrap()
+}
+
+/// Where the one rule leads that has the ports of API servers.
+fn to_the_api_server(objects: &[Value]) -> Value {
+    let rules = objects
+        .iter()
+        .filter_map(|object| object["spec"]["egress"].as_array())
+        .flatten();
+    let mut found = rules.filter(|rule| rule["ports"][1]["port"] == 6443);
+    found.next().unwrap()["to"].clone()
+}
+
+/// What may be repeated has one per line, in a variable too.
+#[tokio::test]
+async fn a_literal_with_two_parameters_keeps_its_lines() {
+    let page = fs::read_to_string(repository().join("docs/guide/install.md")).unwrap();
+    let addition = page
+        .split("# mine/kustomization.yaml, added to the literals\n")
+        .nth(1)
+        .unwrap();
+    let addition = addition.split_once("```").unwrap().0;
+    let objects = rendered(20, &(overlays()[2].clone() + addition)).await;
+    let source = objects.iter().find(|object| object["kind"] == "ConfigMap").unwrap();
+    assert_eq!(
+        source["data"]["PROMETHEUS_QUERY_PARAMETER"],
+        "dedup=true\npartial_response=false"
+    );
 }
 
 #[tokio::test]
@@ -61,6 +88,10 @@ async fn every_overlay_of_the_guide_changes_what_it_says_and_nothing_else() {
             .iter()
             .filter(|object| object["kind"] == "ValidatingAdmissionPolicy");
         assert_eq!(policies.count(), usize::from(number == 3), "only strictly");
+        if number == 3 {
+            let egress = json!([{"ipBlock": {"cidr": "192.0.2.10/32"}}]);
+            assert_eq!(to_the_api_server(&objects), egress, "not everywhere");
+        }
         if number == 1 {
             let mounts = container["volumeMounts"].as_array().unwrap();
             let names: Vec<&Value> = mounts.iter().map(|mount| &mount["name"]).collect();

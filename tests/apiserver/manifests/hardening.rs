@@ -88,7 +88,7 @@ async fn the_token_is_for_the_one_container_that_needs_it() {
 async fn the_image_is_that_of_this_version() {
     for target in RUNNING {
         let rendered = Rendered::of(target).await;
-        let image = concat!("metric-autoscaler:", env!("CARGO_PKG_VERSION"));
+        let image = concat!("localhost/metric-autoscaler:", env!("CARGO_PKG_VERSION"));
         assert_eq!(container(&rendered)["image"], image);
     }
 }
@@ -165,8 +165,9 @@ async fn only_prometheus_is_let_in() {
     }
 }
 
+/// The API server has no selector: until its address is said, as the guide shows, its ports are open everywhere.
 #[tokio::test]
-async fn strictly_nothing_is_reached_but_dns_the_api_server_prometheus_and_members() {
+async fn strictly_nothing_is_reached_but_dns_prometheus_members_and_ports_of_api_servers() {
     let rendered = Rendered::of("strict").await;
     let policies: Vec<&Value> = rendered
         .of_kind("NetworkPolicy")
@@ -179,6 +180,10 @@ async fn strictly_nothing_is_reached_but_dns_the_api_server_prometheus_and_membe
         policy["egress"].as_array().unwrap()
     });
     let reached = rules.map(|rule| {
+        assert!(
+            rule["to"].is_null() || rule["to"].as_array().unwrap().len() == 1,
+            "{rule}"
+        );
         let namespaces = rule["to"][0]["namespaceSelector"]["matchLabels"].clone();
         let ports = rule["ports"].as_array().unwrap().iter();
         json!([namespaces, ports.map(|port| port["port"].clone()).collect::<Vec<_>>()])
@@ -218,7 +223,10 @@ async fn the_operator_may_write_sizes_status_events_and_its_lease_only() {
     for target in RUNNING {
         let rendered = Rendered::of(target).await;
         let for_people = |role: &&Value| {
-            role["metadata"]["name"] == "metric-autoscaler-view" || role["metadata"]["name"] == "metric-autoscaler-edit"
+            let name = role["metadata"]["name"].as_str().unwrap();
+            ["view", "edit", "installer"]
+                .iter()
+                .any(|who| name == format!("metric-autoscaler-{who}"))
         };
         let roles = rendered
             .of_kind("ClusterRole")

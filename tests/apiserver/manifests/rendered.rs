@@ -1,6 +1,6 @@
 //! A target of `config/`, rendered by the real kubectl.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,12 @@ pub(crate) struct Rendered(Vec<Value>);
 impl Rendered {
     /// As `kubectl apply -k` would send them.
     pub(crate) async fn of(target: &str) -> Self {
-        let directory = directory(target).display().to_string();
+        Self::of_directory(&directory(target)).await
+    }
+
+    /// Of whatever kustomization.
+    pub(crate) async fn of_directory(directory: &Path) -> Self {
+        let directory = directory.display().to_string();
         let output = plane().await.kubectl(&["kustomize", &directory]).await.unwrap();
         assert!(output.success, "{}", output.stderr);
         Self(serde_saphyr::from_multiple(&output.stdout).unwrap())
@@ -45,9 +50,19 @@ impl Rendered {
     /// Brings the target's admission policy into force, for one namespace only: other tests share the plane.
     pub(crate) async fn enforce(&self, policy: &str, world: &World) {
         let name = format!("{policy}-{}", world.namespace);
-        let mut policy = self.only("ValidatingAdmissionPolicy").clone();
+        let shipped = json!(format!("{policy}.metricautoscaler.dev"));
+        let named = |kind: &str| {
+            let mut found = self
+                .of_kind(kind)
+                .filter(|object| object["metadata"]["name"] == shipped);
+            found
+                .next()
+                .unwrap_or_else(|| panic!("there is no {kind} {shipped}"))
+                .clone()
+        };
+        let mut policy = named("ValidatingAdmissionPolicy");
         policy["metadata"]["name"] = json!(name);
-        let mut binding = self.only("ValidatingAdmissionPolicyBinding").clone();
+        let mut binding = named("ValidatingAdmissionPolicyBinding");
         binding["metadata"]["name"] = json!(name);
         binding["spec"]["policyName"] = json!(name);
         let labels = json!({"kubernetes.io/metadata.name": world.namespace});

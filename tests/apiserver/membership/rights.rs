@@ -1,6 +1,6 @@
 //! What operations on members need beyond the base role: the roles of `config/rbac/membership_role.yaml`, each rule of them,
 //! and nothing else. They are shipped unbound, so the installed operator does not use them: here they are bound as
-//! `docs/guide/stateful.md` says.
+//! `docs/guide/stateful.md` says. The policies of `config/guard` are in force: they take nothing from it that it needs.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use kube::api::DeleteParams;
 
 use super::stage::Stage;
 use crate::access::rights_in_file;
+use crate::manifests::guard;
 
 const PATIENCE: Duration = Duration::from_mins(8);
 
@@ -21,15 +22,18 @@ async fn every_right_to_work_on_members_is_used_and_none_is_missing() {
     let rights = rights_in_file("membership_role.yaml");
     let world = &stage.world;
     world.wait_for_rights(&rights).await;
+    guard::enforce(world).await;
 
     let mark = world.mark();
     let _operator = world.operator().await;
     stage.autoscale(300.0).await;
+    guard::wait_lowerable(world, "broker", 1, false).await;
     stage.wait_members(3).await;
     stage.wait_rest().await;
     delete_in_the_middle_of_a_leave(&stage).await;
     stage.wait_members(2).await;
-    // Nobody drains it, and its claim goes with it: the other one is made to forget it.
+    // Its autoscaler is deleted. Nobody drains it, and its claim goes with it: the other one is made to forget it.
+    guard::wait_lowerable(world, "broker", 1, true).await;
     world.scale_by_hand("StatefulSet", "broker", 1).await;
     stage.wait_pods(1).await;
     stage.autoscale(100.0).await;
