@@ -27,9 +27,7 @@ const KINDS: [&str; 3] = ["Deployment", "ReplicaSet", "StatefulSet"];
 async fn every_right_is_used_and_none_is_missing() {
     let world = World::new("rights").await;
     install_keda(world.plane).await;
-    let rights = ["operator_role.yaml", "profile_role.yaml", "leader_role.yaml"]
-        .map(rights_in_file)
-        .concat();
+    let rights = installed_rights();
     // Roles take effect a moment after they are applied: what is refused before that tells nothing.
     world.wait_for_rights(&rights).await;
 
@@ -47,6 +45,13 @@ async fn every_right_is_used_and_none_is_missing() {
     let is_used = |right: &Right| requests.iter().any(|request| right.allows(request));
     let unused: Vec<_> = rights.iter().filter(|right| !is_used(right)).collect();
     assert!(unused.is_empty(), "{unused:#?}");
+}
+
+/// Of the operator where it is installed for all namespaces.
+fn installed_rights() -> Vec<Right> {
+    ["operator_role.yaml", "profile_role.yaml", "leader_role.yaml"]
+        .map(rights_in_file)
+        .concat()
 }
 
 async fn scale_every_kind(world: &World) {
@@ -107,9 +112,7 @@ async fn lose_the_lease(world: &World, operator: &Operator) {
 async fn where_keda_is_not_installed_nothing_is_refused() {
     let (plane, _definition) = gated::plane().await;
     let world = World::on(plane, "no-keda").await;
-    let rights = ["operator_role.yaml", "profile_role.yaml", "leader_role.yaml"]
-        .map(rights_in_file)
-        .concat();
+    let rights = installed_rights();
     world.wait_for_rights(&rights).await;
     let mark = world.mark();
     let _operator = world.operator().await;

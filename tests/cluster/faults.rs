@@ -16,21 +16,9 @@ async fn a_rollout_of_the_operator_in_the_middle_of_a_decision_neither_loses_nor
         scene.followed(1).await;
         let before = scene.installation.leader().await;
         scene.load_unseen(300.0);
-        let restart = [
-            "rollout",
-            "restart",
-            "deployment/metric-autoscaler",
-            "--namespace",
-            NAMESPACE,
-        ];
-        scene.installation.kubectl(&restart).await;
+        scene.installation.restart_operator().await;
         scene.wait_ready("StatefulSet", "web", 3).await;
-        scene
-            .installation
-            .cluster
-            .wait_rollout(NAMESPACE, "deployment/metric-autoscaler")
-            .await
-            .unwrap();
+        scene.installation.wait_rolled_out().await;
         scene.installation.wait_other_leader(&before).await;
         scene.load(200.0).await;
         scene.wait_ready("StatefulSet", "web", 2).await;
@@ -71,12 +59,7 @@ async fn the_kernel_kills_the_leader_for_want_of_memory_and_nothing_is_scaled_tw
         scene.load(200.0).await;
         scene.wait_ready("StatefulSet", "web", 2).await;
         assert_eq!(scene.sizes("web"), [3, 2]);
-        scene
-            .installation
-            .cluster
-            .wait_rollout(NAMESPACE, "deployment/metric-autoscaler")
-            .await
-            .unwrap();
+        scene.installation.wait_rolled_out().await;
     })
     .await;
 }
@@ -117,12 +100,7 @@ async fn a_node_is_drained_and_the_operator_goes_on_from_the_other_one() {
         scene.wait_ready("StatefulSet", "web", 2).await;
         assert_eq!(scene.sizes("web"), [3, 5, 2]);
         scene.installation.kubectl(&["uncordon", &before.node]).await;
-        scene
-            .installation
-            .cluster
-            .wait_rollout(NAMESPACE, "deployment/metric-autoscaler")
-            .await
-            .unwrap();
+        scene.installation.wait_rolled_out().await;
     })
     .await;
 }

@@ -10,6 +10,8 @@ use crate::installation::{DEADLINE, Installation};
 
 pub(crate) const NAMESPACE: &str = "metric-autoscaler";
 
+const OPERATOR: &str = "deployment/metric-autoscaler";
+
 /// A running pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pod {
@@ -22,6 +24,17 @@ pub(crate) struct Pod {
 }
 
 impl Installation {
+    /// Its pods are made anew, one after the other.
+    pub(crate) async fn restart_operator(&self) {
+        let restart = ["rollout", "restart", OPERATOR, "--namespace", NAMESPACE];
+        self.kubectl(&restart).await;
+    }
+
+    /// Waits until all of its pods are those of its present manifest, and ready.
+    pub(crate) async fn wait_rolled_out(&self) {
+        self.cluster.wait_rollout(NAMESPACE, OPERATOR).await.unwrap();
+    }
+
     /// The pod that leads: the one whose name is in the Lease, before what tells its processes apart.
     pub(crate) async fn leader(&self) -> Pod {
         eventually("one of the operator's pods leads", DEADLINE, || async {

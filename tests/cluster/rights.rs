@@ -128,20 +128,8 @@ async fn install_keda(scene: &Scene) {
 
 /// A new leader looks at once; one that leads already looks every five minutes.
 async fn look_for_keda(scene: &Scene) {
-    let restart = [
-        "rollout",
-        "restart",
-        "deployment/metric-autoscaler",
-        "--namespace",
-        NAMESPACE,
-    ];
-    scene.installation.kubectl(&restart).await;
-    scene
-        .installation
-        .cluster
-        .wait_rollout(NAMESPACE, "deployment/metric-autoscaler")
-        .await
-        .unwrap();
+    scene.installation.restart_operator().await;
+    scene.installation.wait_rolled_out().await;
     eventually("ScaledObjects are watched", DEADLINE, || async {
         let watched = |verb: &str| {
             let requests = scene.requests();

@@ -66,14 +66,7 @@ async fn the_two_replicas_run_on_two_nodes_and_prometheus_scrapes_both() {
     scene("shipped", async |scene| {
         let installation = scene.installation;
         // Anew, since a test before this one may have emptied a node.
-        let restart = [
-            "rollout",
-            "restart",
-            "deployment/metric-autoscaler",
-            "--namespace",
-            NAMESPACE,
-        ];
-        installation.kubectl(&restart).await;
+        installation.restart_operator().await;
         installation.install().await;
         eventually("two replicas are left, on two nodes", DEADLINE, || async {
             let pods = installation

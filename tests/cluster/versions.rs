@@ -6,7 +6,6 @@
 use autoscaler_testkit::wait::eventually;
 
 use crate::installation::{DEADLINE, PREVIOUS, repository};
-use crate::operator::NAMESPACE;
 use crate::scene::{Scene, scene};
 
 #[tokio::test]
@@ -63,12 +62,7 @@ async fn install_previous(scene: &Scene) {
     );
     std::fs::write(overlay.join("kustomization.yaml"), kustomization).unwrap();
     scene.installation.apply_directory(&overlay).await;
-    scene
-        .installation
-        .cluster
-        .wait_rollout(NAMESPACE, "deployment/metric-autoscaler")
-        .await
-        .unwrap();
+    scene.installation.wait_rolled_out().await;
     led_by(scene, true).await;
 }
 

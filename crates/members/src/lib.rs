@@ -23,7 +23,7 @@ pub use client::MembersError;
 pub use cluster::{Cluster, Container, Credential, CredentialError, Pod};
 pub use look::{Found, Questions, Subject};
 pub use profile::Compiled;
-pub use shipped::{BUILT_IN, ProfileError, built_in, choose};
+pub use shipped::{BUILT_IN, built_in};
 
 use autoscaler_core::membership::{Effect, Operation, Reply};
 use client::Client;

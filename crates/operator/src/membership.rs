@@ -113,6 +113,12 @@ impl Keeper {
         }
     }
 
+    /// Nothing is under way any more.
+    fn rest(&mut self) {
+        (self.held, self.profile, self.flight, self.looked) = (Held::Nothing, None, None, None);
+        self.takeover = Takeover::default();
+    }
+
     /// The operation under way.
     pub(crate) fn operation(&self) -> Option<&Operation> {
         match &self.held {

@@ -4,23 +4,19 @@
 //! show what no final state shows: that a member went without proof, or two at a time.
 
 mod ends;
+mod following;
 mod measure;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use futures::StreamExt;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use kube::api::{Api, WatchEvent, WatchParams};
-use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use kube::api::{Api, WatchParams};
 
-use crate::background::kubelets;
 use crate::plane::ControlPlane;
 use crate::recorder::{Call, Heard};
 pub use ends::{PodEnd, PodEnds};
+use following::{Change, Following};
 pub use measure::{Removal, most_in_transit, removals};
 
 /// One revision of the set.
@@ -36,73 +32,31 @@ pub struct Revision {
 
 /// All revisions from now on. Dropping it ends the watch.
 #[derive(Debug)]
-pub struct Revisions {
-    seen: Arc<Mutex<Vec<Revision>>>,
-    watching: JoinHandle<()>,
-}
+pub struct Revisions(Following<Revision>);
 
 impl Revisions {
     /// Starts watching a set that exists.
     pub async fn watch(plane: &ControlPlane, namespace: &str, name: &str) -> Result<Self, kube::Error> {
-        let client = {
-            let _background = kubelets().enter();
-            plane.client_as_admin()
-        };
-        let sets: Api<StatefulSet> = Api::namespaced(client, namespace);
+        let sets: Api<StatefulSet> = Api::namespaced(following::client(plane), namespace);
         let first = sets.get(name).await?;
         let version = first.metadata.resource_version.clone().unwrap_or_default();
-        let seen = Arc::new(Mutex::new(vec![revision(&first)]));
-        let (telling, fields) = (Arc::clone(&seen), format!("metadata.name={name}"));
-        let watching = kubelets().spawn(async move { follow(&sets, &fields, version, &telling).await });
-        Ok(Self { seen, watching })
+        let only = WatchParams::default().fields(&format!("metadata.name={name}"));
+        let told = |event: &Change<StatefulSet>| match event {
+            Change::Is(set) | Change::Ended(set) => Some(revision(set)),
+        };
+        Ok(Self(Following::start(
+            sets,
+            only,
+            version,
+            vec![revision(&first)],
+            told,
+        )))
     }
 
     /// In order. An error says that some may be missing, and then nothing can be said of any.
     pub fn seen(&self) -> Result<Vec<Revision>, String> {
-        if self.watching.is_finished() {
-            return Err("the watch has ended".to_owned());
-        }
-        Ok(lock(&self.seen).clone())
+        self.0.seen()
     }
-}
-
-impl Drop for Revisions {
-    fn drop(&mut self) {
-        self.watching.abort();
-    }
-}
-
-/// Until a watch could miss something. A watch ends by itself after minutes, and goes on where it was.
-async fn follow(sets: &Api<StatefulSet>, fields: &str, mut version: String, seen: &Mutex<Vec<Revision>>) {
-    loop {
-        let events = match sets.watch(&WatchParams::default().fields(fields), &version).await {
-            Ok(events) => events,
-            Err(error) if is_busy(&error) => {
-                sleep(AGAIN).await;
-                continue;
-            }
-            Err(_) => return,
-        };
-        let mut events = std::pin::pin!(events);
-        while let Some(Ok(event)) = events.next().await {
-            match event {
-                WatchEvent::Added(set) | WatchEvent::Modified(set) | WatchEvent::Deleted(set) => {
-                    let revision = revision(&set);
-                    version.clone_from(&revision.revision);
-                    lock(seen).push(revision);
-                }
-                WatchEvent::Bookmark(_) => {}
-                WatchEvent::Error(_) => return,
-            }
-        }
-    }
-}
-
-const AGAIN: Duration = Duration::from_millis(100);
-
-/// Whether the API server may answer next time: not if it has forgotten what came since (410), or refuses.
-fn is_busy(error: &kube::Error) -> bool {
-    !matches!(error, kube::Error::Api(status) if (400..429).contains(&status.code))
 }
 
 fn revision(set: &StatefulSet) -> Revision {
@@ -112,10 +66,6 @@ fn revision(set: &StatefulSet) -> Revision {
         at: Timestamp::now(),
         replicas: u32::try_from(replicas).unwrap_or_default(),
     }
-}
-
-fn lock(seen: &Mutex<Vec<Revision>>) -> MutexGuard<'_, Vec<Revision>> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How the calls of one system are read.

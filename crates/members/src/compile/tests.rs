@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::shipped::{BUILT_IN, ProfileError, built_in, choose};
+use crate::shipped::{BUILT_IN, built_in};
 
 /// A profile with everything, and nothing wrong with it.
 fn whole() -> Value {
@@ -151,24 +151,4 @@ fn every_built_in_profile_compiles_and_is_what_is_shipped() {
         assert_eq!(Compiled::compile(&again).unwrap().digest(), compiled.digest());
     }
     assert!(built_in("none").is_none());
-}
-
-#[test]
-fn an_object_wins_over_what_is_built_in_even_if_it_cannot_be_used() {
-    let spec: MembershipProfileSpec = serde_json::from_value(whole()).unwrap();
-    let object = MembershipProfile::new("vernemq", spec);
-    let chosen = choose("vernemq", Some(&object)).unwrap();
-    assert_eq!(chosen.spec(), &object.spec);
-    assert_ne!(choose("vernemq", None).unwrap().digest(), chosen.digest());
-
-    let spec: MembershipProfileSpec = serde_json::from_value(with("/drained/expr", json!("("))).unwrap();
-    let faulty = MembershipProfile::new("vernemq", spec);
-    assert!(matches!(
-        choose("vernemq", Some(&faulty)),
-        Err(ProfileError::Faulty { .. })
-    ));
-    assert_eq!(
-        choose("none", None).unwrap_err(),
-        ProfileError::Unknown("none".to_owned())
-    );
 }

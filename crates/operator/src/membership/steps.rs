@@ -1,13 +1,15 @@
 //! What follows from one look: an operation begins, goes on, or ends. What is intended is stored before it is done; a write
 //! that is lost means that nothing is done (M15).
 
+use std::time::Duration;
+
 use autoscaler_api::ScaleTargetRef;
 use autoscaler_api::conditions::{Status, reason};
 use autoscaler_api::status::MAX_RECORD;
 use autoscaler_core::explain::membership as explain;
 use autoscaler_core::explain::whole_seconds;
 use autoscaler_core::membership::{
-    Effect, Ended, Event, Idle, Leave, Operation, Then, Work, adopt, begin as core_begin, step,
+    AbortCause, Effect, Ended, Event, Idle, Leave, Operation, Then, Work, adopt, begin as core_begin, step,
 };
 use autoscaler_core::{Change, ChangeCause, Replicas};
 use autoscaler_members::Members;
@@ -18,8 +20,6 @@ use super::intent::Intent;
 use super::look::{Look, reader};
 use super::right::MissingBinding;
 use super::scene::SceneError;
-use super::takeover::Takeover;
-use super::tend::{TARGET_GONE, look_soon};
 use super::told::{self, Told};
 use super::{Held, finalizer};
 use crate::attempt::Attempt;
@@ -28,6 +28,9 @@ use crate::events::Happening;
 use crate::gate::CallError;
 use crate::reconcile::report::write;
 use crate::subject::Subject;
+
+/// Where the next look only confirms what this one found.
+const SOON: Duration = Duration::from_millis(100);
 
 /// What a stored operation that cannot be read is told as.
 pub(super) fn unreadable(why: &str) -> Told {
@@ -272,6 +275,11 @@ async fn carry_out(
     look_soon(context, subject);
 }
 
+/// When the next look is due that only confirms what this one found.
+pub(super) fn look_soon(context: &Context, subject: &mut Subject) {
+    subject.membership.due = Some(context.clock.boot().plus(SOON));
+}
+
 /// A change of ours is no change by somebody else (R14).
 fn record(subject: &mut Subject, from: Replicas, to: Replicas, at: Timestamp) {
     if let Ok(prepared) = &subject.prepared {
@@ -300,9 +308,7 @@ async fn end(
         told.stable.2 = format!("{}; its end could not be stored yet", told.stable.2);
         return;
     }
-    let keeper = &mut subject.membership;
-    (keeper.held, keeper.profile, keeper.flight, keeper.looked) = (Held::Nothing, None, None, None);
-    keeper.takeover = Takeover::default();
+    subject.membership.rest();
     context.metrics.operation_ended(operation, ended);
     let sentence = explain::ended(operation, ended);
     let (reason, is_warning) = match ended {
@@ -322,7 +328,8 @@ async fn end(
 pub(super) async fn end_without_target(context: &Context, subject: &mut Subject, now: Timestamp) -> Told {
     let mut told = Told::unknown("the StatefulSet does not exist any more");
     if let Some(operation) = subject.membership.operation().cloned() {
-        end(context, subject, &operation, TARGET_GONE, now, &mut told).await;
+        let gone = Ended::Aborted(AbortCause::TargetGoing);
+        end(context, subject, &operation, gone, now, &mut told).await;
     }
     told
 }
@@ -370,7 +377,6 @@ pub(super) async fn abandon(context: &Context, subject: &mut Subject) {
             .send_on_target(&context.metrics, &subject.snapshot, &reference, happening, now)
             .await;
     }
-    let keeper = &mut subject.membership;
-    (keeper.held, keeper.profile, keeper.flight) = (Held::Nothing, None, None);
+    subject.membership.rest();
     finalizer::release(context, subject).await;
 }

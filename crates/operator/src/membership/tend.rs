@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use autoscaler_api::ScaleTargetRef;
-use autoscaler_core::membership::{AbortCause, Ended, Event, step};
+use autoscaler_core::membership::{Event, step};
 use jiff::Timestamp;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -19,8 +19,6 @@ use crate::subject::Subject;
 
 /// Between two looks while an operation is under way.
 const PACE: Duration = Duration::from_secs(1);
-/// Where the next look only confirms what this one found.
-const SOON: Duration = Duration::from_millis(100);
 /// Between two looks at rest (M14b).
 const SELDOM: Duration = Duration::from_mins(5);
 
@@ -206,11 +204,3 @@ fn note(subject: &mut Subject, look: &Look, told: &Told) {
         is_well: told.healthy.0 == autoscaler_api::conditions::Status::True,
     });
 }
-
-/// When the next look is due that only confirms what this one found.
-pub(super) fn look_soon(context: &Context, subject: &mut Subject) {
-    subject.membership.due = Some(context.clock.boot().plus(SOON));
-}
-
-/// An operation that ends because its target is gone.
-pub(super) const TARGET_GONE: Ended = Ended::Aborted(AbortCause::TargetGoing);

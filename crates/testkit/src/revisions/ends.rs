@@ -1,17 +1,11 @@
 //! Answers: when did which pod end? Told by a watch of the pods of a namespace.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, WatchEvent, WatchParams};
-use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use kube::api::{Api, ListParams, WatchParams};
 
-use super::{AGAIN, is_busy};
-use crate::background::kubelets;
+use super::following::{self, Change, Following};
 use crate::plane::ControlPlane;
 
 /// A pod's object is gone.
@@ -25,74 +19,27 @@ pub struct PodEnd {
 
 /// All ends from now on. Dropping it ends the watch.
 #[derive(Debug)]
-pub struct PodEnds {
-    seen: Arc<Mutex<Vec<PodEnd>>>,
-    watching: JoinHandle<()>,
-}
+pub struct PodEnds(Following<PodEnd>);
 
 impl PodEnds {
     /// Starts watching.
     pub async fn watch(plane: &ControlPlane, namespace: &str) -> Result<Self, kube::Error> {
-        let client = {
-            let _background = kubelets().enter();
-            plane.client_as_admin()
-        };
-        let pods: Api<Pod> = Api::namespaced(client, namespace);
+        let pods: Api<Pod> = Api::namespaced(following::client(plane), namespace);
         let listed = pods.list(&ListParams::default()).await?;
         let version = listed.metadata.resource_version.unwrap_or_default();
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let telling = Arc::clone(&seen);
-        let watching = kubelets().spawn(async move { follow(&pods, version, &telling).await });
-        Ok(Self { seen, watching })
+        let told = |event: &Change<Pod>| match event {
+            Change::Is(_) => None,
+            Change::Ended(pod) => Some(PodEnd {
+                pod: pod.name_any(),
+                at: Timestamp::now(),
+            }),
+        };
+        let (all, before) = (WatchParams::default(), Vec::new());
+        Ok(Self(Following::start(pods, all, version, before, told)))
     }
 
     /// In order. An error says that some may be missing.
     pub fn seen(&self) -> Result<Vec<PodEnd>, String> {
-        if self.watching.is_finished() {
-            return Err("the watch has ended".to_owned());
-        }
-        Ok(lock(&self.seen).clone())
+        self.0.seen()
     }
-}
-
-impl Drop for PodEnds {
-    fn drop(&mut self) {
-        self.watching.abort();
-    }
-}
-
-/// Until a watch could miss something.
-async fn follow(pods: &Api<Pod>, mut version: String, seen: &Mutex<Vec<PodEnd>>) {
-    loop {
-        let events = match pods.watch(&WatchParams::default(), &version).await {
-            Ok(events) => events,
-            Err(error) if is_busy(&error) => {
-                sleep(AGAIN).await;
-                continue;
-            }
-            Err(_) => return,
-        };
-        let mut events = std::pin::pin!(events);
-        while let Some(Ok(event)) = events.next().await {
-            match event {
-                WatchEvent::Added(pod) | WatchEvent::Modified(pod) => {
-                    version = pod.resource_version().unwrap_or_default();
-                }
-                WatchEvent::Deleted(pod) => {
-                    version = pod.resource_version().unwrap_or_default();
-                    let end = PodEnd {
-                        pod: pod.name_any(),
-                        at: Timestamp::now(),
-                    };
-                    lock(seen).push(end);
-                }
-                WatchEvent::Bookmark(_) => {}
-                WatchEvent::Error(_) => return,
-            }
-        }
-    }
-}
-
-fn lock(seen: &Mutex<Vec<PodEnd>>) -> MutexGuard<'_, Vec<PodEnd>> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }

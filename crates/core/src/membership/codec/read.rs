@@ -164,8 +164,7 @@ fn attempt(value: &str) -> Option<Attempt> {
 }
 
 fn reply(word: &str) -> Option<Reply> {
-    let known = words::REPLIES.into_iter().find(|(_, known)| *known == word)?;
-    Some(known.0)
+    words::REPLIES.into_iter().find(|known| words::reply(*known) == word)
 }
 
 fn progress(value: &str) -> Option<Progress> {

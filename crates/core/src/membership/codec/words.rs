@@ -4,11 +4,7 @@ use super::super::operation::{AbortCause, Join, Leave, Reply, Work};
 use super::super::world::Stop;
 
 /// What came back.
-pub(super) const REPLIES: [(Reply, &str); 3] = [
-    (Reply::Expected, "expected"),
-    (Reply::Refused, "refused"),
-    (Reply::Unclear, "unclear"),
-];
+pub(super) const REPLIES: [Reply; 3] = [Reply::Expected, Reply::Refused, Reply::Unclear];
 
 impl AbortCause {
     /// Every cause.
