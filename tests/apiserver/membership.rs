@@ -1,7 +1,6 @@
 //! Operations on members: the double of VerneMQ as the pods of a StatefulSet under the real controllers, and operators under
 //! the rights of `config/rbac`.
 
-mod crash;
 mod etcd;
 mod midway;
 mod numbers;

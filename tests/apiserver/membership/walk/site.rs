@@ -186,20 +186,28 @@ impl Site {
     /// What no final state shows.
     pub(in super::super) fn broken(&self) -> Vec<String> {
         let mut broken = self.record.broken(&self.stage);
-        // The soft step may be repeated, once for a crash; to leave for good is `broken_rules`' own.
-        let mut soft: BTreeMap<String, usize> = BTreeMap::new();
-        let calls = self.calls().into_iter();
-        for call in calls.filter(|call| call.is_passed_on && effect(call).as_deref() == Some(SOFT)) {
-            *soft.entry(call.callee.pod).or_default() += 1;
-        }
-        let too_often = soft.into_iter().filter(|(_, times)| *times > 2);
+        // What may be repeated is, at most once for a crash; to leave for good is `broken_rules`' own.
+        let too_often = self.soft_leaves().into_iter().filter(|(_, times)| *times > 2);
         broken.extend(too_often.map(|(pod, times)| format!("{pod} was made to leave softly {times} times")));
         broken
     }
 
+    /// How often each pod was made to leave softly.
+    fn soft_leaves(&self) -> BTreeMap<String, usize> {
+        let mut times: BTreeMap<String, usize> = BTreeMap::new();
+        let calls = self.calls().into_iter();
+        for call in calls.filter(|call| call.is_passed_on && effect(call).as_deref() == Some(SOFT)) {
+            *times.entry(call.callee.pod).or_default() += 1;
+        }
+        times
+    }
+
     /// What this operation adds to the numbers.
     pub(in super::super) fn measured(&self) -> Measured {
-        self.record.measured(&self.stage)
+        let mut measured = self.record.measured(&self.stage);
+        let most = self.soft_leaves().into_values().max().unwrap_or(0);
+        measured.most_repeats = most.saturating_sub(1);
+        measured
     }
 }
 
