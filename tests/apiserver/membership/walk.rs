@@ -5,8 +5,8 @@
 //! what the operator stores, and what it does. Each has three sides: before it is sent, after it with the reply swallowed, and
 //! after the reply. What is after a reply is before the next effect, so one run stands for both; after the last reply the
 //! operator is at rest. An effect that is not reached fails the walk. The rules of a shrink are held against every revision of the
-//! set, joined with the calls, and the end is compared whole. Of each cluster three members go, each with an operator that
-//! is cut off somewhere else.
+//! set, joined with the calls, and the end is compared whole. Of each cluster three members go, each with operators that are cut off
+//! somewhere else: of one operation two are killed, one of them up to the act that commits and one after it.
 
 mod end;
 pub(super) mod point;
@@ -28,7 +28,7 @@ use site::{PATIENCE, Site};
 const MEMBERS: u32 = 5;
 const LEFT: u32 = 2;
 /// As many as members that go.
-const POINTS_OF_A_SITE: usize = 3;
+const OPERATIONS_OF_A_SITE: usize = 3;
 
 /// How the leader is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +50,14 @@ async fn an_operator_killed_at_any_effect_ends_where_it_would_have_ended() {
     let points: Vec<Point> = EFFECTS.into_iter().flat_map(Point::both).collect();
     // The sides after a reply are those before the next effect.
     let reached = points.len() + EFFECTS.len();
+    let (early, late) = points.split_at(points.len() / 2);
+    let operations: Vec<_> = early
+        .iter()
+        .zip(late)
+        .map(|(early, late)| vec![*early, *late])
+        .collect();
     let (expected, mut measured) = undisturbed("walk").await;
-    measured += walk(Cut::Killed, &points, &expected).await;
+    measured += walk(Cut::Killed, &operations, &expected).await;
     measured.points = reached;
     numbers::tell("killed", measured);
 }
@@ -59,10 +65,10 @@ async fn an_operator_killed_at_any_effect_ends_where_it_would_have_ended() {
 #[tokio::test]
 async fn m15_a_leader_paused_at_any_act_ends_where_it_would_have_ended() {
     let acts = EFFECTS.into_iter().filter(|effect| is_act_or_its_intent(effect));
-    let points: Vec<Point> = acts.flat_map(Point::both).collect();
+    let operations: Vec<_> = acts.flat_map(Point::both).map(|point| vec![point]).collect();
     let (expected, mut measured) = undisturbed("pause").await;
-    measured += walk(Cut::Paused, &points, &expected).await;
-    measured.points = points.len();
+    measured += walk(Cut::Paused, &operations, &expected).await;
+    measured.points = operations.len();
     numbers::tell("paused", measured);
 }
 
@@ -93,15 +99,13 @@ async fn undisturbed(name: &str) -> (End, Measured) {
 }
 
 /// Walks all of them, and returns what was measured if all ended as expected.
-async fn walk(cut: Cut, points: &[Point], expected: &End) -> Measured {
-    let walks = points
-        .chunks(POINTS_OF_A_SITE)
-        .enumerate()
-        .map(|(number, points)| async move {
-            let walked = walked(format!("{cut:?}-{number}").to_lowercase(), cut, points);
-            // The others walk on.
-            (points, AssertUnwindSafe(walked).catch_unwind().await)
-        });
+async fn walk(cut: Cut, operations: &[Vec<Point>], expected: &End) -> Measured {
+    let sites = operations.chunks(OPERATIONS_OF_A_SITE).enumerate();
+    let walks = sites.map(|(number, points)| async move {
+        let walked = walked(format!("{cut:?}-{number}").to_lowercase(), cut, points);
+        // The others walk on.
+        (points, AssertUnwindSafe(walked).catch_unwind().await)
+    });
     let (mut measured, mut wrong) = (Measured::default(), Vec::new());
     for (points, end) in join_all(walks).await {
         match end {
@@ -120,22 +124,23 @@ async fn walk(cut: Cut, points: &[Point], expected: &End) -> Measured {
     measured
 }
 
-/// One member goes for each point, and the leader is cut off there.
-async fn walked(name: String, cut: Cut, points: &[Point]) -> Result<Walked, String> {
+/// One member goes for each operation, and the leader is cut off at each of its points.
+async fn walked(name: String, cut: Cut, operations: &[Vec<Point>]) -> Result<Walked, String> {
     let site = Site::new(&name, MEMBERS, cut.in_flight()).await;
     let mut leader = site.operator("leader").await;
     site.autoscale().await;
     for (number, to) in (LEFT..MEMBERS).rev().enumerate() {
-        let point = points.get(number);
-        let held = point.map(|point| site.hold(*point));
+        let points = operations.get(number).map_or(&[][..], Vec::as_slice);
+        let all_held: Vec<(&Point, Held)> = points.iter().map(|point| (point, site.hold(*point))).collect();
         site.shrink(to).await;
-        if let (Some(point), Some(mut held)) = (point, held) {
+        let mut before = Vec::new();
+        for (point, mut held) in all_held {
             let reached = held.reached(PATIENCE).await;
             reached.map_err(|why| format!("{point} is never reached: {why}"))?;
-            let next = cut.off(&site, &leader, held, number).await?;
-            site.rests_with(to).await;
-            leader.process.kill();
-            leader = next;
+            let next = cut
+                .off(&site, &leader, held, &format!("{number}-{}", before.len()))
+                .await?;
+            before.push(std::mem::replace(&mut leader, next));
         }
         site.rests_with(to).await;
     }
@@ -156,14 +161,13 @@ impl Cut {
     }
 
     /// Cuts a leader off whose call is held, and returns the one that takes over.
-    async fn off(self, site: &Site, leader: &Operator, held: Held, number: usize) -> Result<Operator, String> {
-        let name = format!("after-{number}");
+    async fn off(self, site: &Site, leader: &Operator, held: Held, name: &str) -> Result<Operator, String> {
         if self == Self::Killed {
             leader.process.kill();
-            return Ok(site.operator(&name).await);
+            return Ok(site.operator(name).await);
         }
         leader.process.pause().map_err(|error| error.to_string())?;
-        let next = site.operator_that_leads(&name).await;
+        let next = site.operator_that_leads(name).await;
         let before = site.looks();
         patiently("it has looked twice", PATIENCE, || async { site.looks() >= before + 2 }).await;
         held.release();

@@ -211,9 +211,9 @@ impl Site {
     }
 }
 
-/// VerneMQ's own profile, for a cluster whose times are a twentieth of VerneMQ's, and the right to read it.
+/// VerneMQ's own profile, for a cluster whose times are a twentieth of VerneMQ's.
 async fn install_profile(stage: &Stage, in_flight: u32) {
-    let (plane, namespace) = (stage.world.plane, &stage.world.namespace);
+    let namespace = &stage.world.namespace;
     let shipped = std::fs::read_to_string(repository().join("config/profiles/vernemq.yaml")).unwrap();
     let mut profile = shipped;
     for (slow, quick) in [
@@ -227,16 +227,4 @@ async fn install_profile(stage: &Stage, in_flight: u32) {
         profile = profile.replace(slow, &quick);
     }
     stage.world.create(&profile).await;
-    let cluster_role = crate::shared::rbac_file("membership_role.yaml");
-    assert!(cluster_role.contains("metric-autoscaler-membership-cluster"));
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": format!("{}-membership", stage.world.cluster_name())},
-        "roleRef": {
-            "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "metric-autoscaler-membership-cluster",
-        },
-        "subjects": [{"kind": "ServiceAccount", "name": "metric-autoscaler", "namespace": namespace}],
-    });
-    plane.apply(&binding.to_string()).await.unwrap();
 }
