@@ -141,13 +141,13 @@ impl Fleet {
     /// Tells the others of its kind whether this one wants to act on its target.
     fn contend(&self, snapshot: &Snapshot) {
         let rivals = &self.context.rivals;
-        let acting = snapshot.autoscaler().filter(|autoscaler| {
-            let mode = EffectiveMode::of(autoscaler.spec.mode, self.context.settings.max_mode);
+        let acting = snapshot.spec().filter(|spec| {
+            let mode = EffectiveMode::of(spec.mode, self.context.settings.max_mode);
             mode == EffectiveMode::Active && !snapshot.terminating
         });
         match acting {
-            Some(autoscaler) => {
-                let contender = Contender::of(snapshot, &autoscaler.spec.scale_target_ref);
+            Some(spec) => {
+                let contender = Contender::of(snapshot, &spec.scale_target_ref);
                 rivals.enter(&snapshot.namespace, &snapshot.name, contender);
             }
             None => rivals.leave(&snapshot.namespace, &snapshot.name),
@@ -172,9 +172,7 @@ impl Fleet {
             Handover::Released { at } if !self.progress.is_synced() => *at,
             Handover::Released { .. } | Handover::First | Handover::TakenOver => return Continuity::Broken,
         };
-        let seconds = snapshot
-            .autoscaler()
-            .map_or(0, |autoscaler| autoscaler.spec.interval_seconds);
+        let seconds = snapshot.spec().map_or(0, |spec| spec.interval_seconds);
         let interval = jiff::SignedDuration::from_secs(i64::from(seconds));
         let since = self.context.clock.now().duration_since(released);
         // The time is that of another clock: one that is far ahead of ours tells nothing either.

@@ -75,6 +75,8 @@ pub(crate) struct Keeper {
     memory: Memory,
     /// The profile of the operation under way, as it was when it began.
     profile: Option<Arc<Known>>,
+    /// The same as the last term has stored it, whether or not anybody has read it yet.
+    stored_profile: Option<String>,
     /// What the last decision asks for.
     intent: Option<Intent>,
     /// It has not been seen by any look yet.
@@ -100,6 +102,10 @@ impl Keeper {
             held: Held::of(status.operation.as_ref()),
             memory: Memory::of(status.membership.as_ref()),
             profile: None,
+            stored_profile: status
+                .operation
+                .as_ref()
+                .and_then(|operation| operation.profile.clone()),
             intent: None,
             is_new: false,
             reference: None,
@@ -115,7 +121,8 @@ impl Keeper {
 
     /// Nothing is under way any more.
     fn rest(&mut self) {
-        (self.held, self.profile, self.flight, self.looked) = (Held::Nothing, None, None, None);
+        (self.held, self.flight, self.looked) = (Held::Nothing, None, None);
+        (self.profile, self.stored_profile) = (None, None);
         self.takeover = Takeover::default();
     }
 
@@ -195,7 +202,10 @@ impl Keeper {
             kind: operation.work.kind().to_owned(),
             member: operation.member.name.clone(),
             phase: operation.work.phase().to_owned(),
-            profile: self.profile.as_ref().map(|known| known.text.clone()),
+            profile: match &self.profile {
+                Some(known) => Some(known.text.clone()),
+                None => self.stored_profile.clone(),
+            },
             record: operation.encode(),
             since: time(operation.since),
         }
@@ -203,7 +213,7 @@ impl Keeper {
 
     /// For `status.membership`.
     pub(crate) fn memory_status(&self) -> Option<MembershipStatus> {
-        self.told.as_ref().and_then(|_| self.memory.status())
+        self.memory.status()
     }
 
     /// Nothing is known of any members any more.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use autoscaler_api::{Metric, MetricAutoscaler, Mode, SpecError, WhenMissing, WhenNan, convert};
+use autoscaler_api::{Metric, MetricAutoscalerSpec, Mode, SpecError, WhenMissing, WhenNan, convert};
 use autoscaler_core::{Policy, Seconds};
 use autoscaler_promql::{PlanError, PlannedQuery, PodLabels};
 use jiff::SignedDuration;
@@ -59,8 +59,7 @@ pub(crate) struct PreparedMetric {
 
 impl Prepared {
     /// Prepares a spec.
-    pub(crate) fn of(autoscaler: &MetricAutoscaler, min_interval: Duration) -> Result<Self, SpecError> {
-        let spec = &autoscaler.spec;
+    pub(crate) fn of(spec: &MetricAutoscalerSpec, min_interval: Duration) -> Result<Self, SpecError> {
         let metrics: Vec<PreparedMetric> = spec.metrics.iter().map(PreparedMetric::of).collect();
         let look_back = |metric: &Metric| {
             let prepared = metrics.iter().find(|prepared| prepared.name == metric.name);

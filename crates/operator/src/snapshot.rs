@@ -1,7 +1,7 @@
 //! One version of an autoscaler, as the API server has it: parsed, and nothing done about it.
 
 use autoscaler_api::parse::Parsed;
-use autoscaler_api::{MetricAutoscaler, MetricAutoscalerStatus, SpecError, annotations};
+use autoscaler_api::{MetricAutoscalerSpec, MetricAutoscalerStatus, annotations};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::DynamicObject;
@@ -29,8 +29,8 @@ pub(crate) struct Snapshot {
     pub has_finalizer: bool,
     /// What people ask for by annotation.
     pub requests: Requests,
-    /// Spec and status, or what is wrong with the spec.
-    pub parsed: Result<Parsed, SpecError>,
+    /// Spec and status, as far as they can be read.
+    pub parsed: Parsed,
 }
 
 /// What people ask for by annotation (M6, M10, M14a).
@@ -83,13 +83,13 @@ impl Snapshot {
         })
     }
 
-    /// The autoscaler, if its spec could be read.
-    pub(crate) fn autoscaler(&self) -> Option<&MetricAutoscaler> {
-        self.parsed.as_ref().ok().map(|parsed| &parsed.autoscaler)
+    /// What is wanted, if it could be read.
+    pub(crate) fn spec(&self) -> Option<&MetricAutoscalerSpec> {
+        self.parsed.spec.as_ref().ok()
     }
 
     /// What the status says.
     pub(crate) fn status(&self) -> Option<&MetricAutoscalerStatus> {
-        self.autoscaler()?.status.as_ref()
+        self.parsed.status.as_ref()
     }
 }

@@ -73,10 +73,7 @@ impl Subject {
         correction.follow(clock.skew(), allowed);
         let now = correction.apply(clock.now());
         let status = snapshot.status().cloned().unwrap_or_default();
-        let lost = snapshot
-            .parsed
-            .as_ref()
-            .is_ok_and(|parsed| parsed.status_error.is_some());
+        let lost = snapshot.parsed.status_error.is_some();
         let stored = match &status.history {
             _ if lost => Stored::Lost,
             Some(text) => Stored::Memory {
@@ -154,7 +151,7 @@ impl Subject {
             || snapshot.generation != self.snapshot.generation
             || snapshot.terminating != self.snapshot.terminating
             || snapshot.requests != self.snapshot.requests
-            || snapshot.parsed.is_ok() != self.snapshot.parsed.is_ok();
+            || snapshot.spec().is_some() != self.snapshot.spec().is_some();
         if changed || self.prepared.as_ref().is_ok_and(Prepared::is_unfinished) {
             self.prepared = prepare(&snapshot, self.min_interval);
         }
@@ -204,16 +201,13 @@ impl Subject {
 
     /// Whether the size is not written at once: the pods are members of a cluster, or one of them is on its way.
     pub(crate) fn has_members(&self) -> bool {
-        let autoscaler = self.snapshot.autoscaler();
-        autoscaler.is_some_and(|autoscaler| autoscaler.spec.membership.is_some()) || self.membership.is_busy()
+        let spec = self.snapshot.spec();
+        spec.is_some_and(|spec| spec.membership.is_some()) || self.membership.is_busy()
     }
 
     /// What may be done.
     pub(crate) fn mode(&self, most: MaxMode) -> EffectiveMode {
-        let mode = self
-            .snapshot
-            .autoscaler()
-            .map_or(Mode::Paused, |autoscaler| autoscaler.spec.mode);
+        let mode = self.snapshot.spec().map_or(Mode::Paused, |spec| spec.mode);
         EffectiveMode::of(mode, most)
     }
 }
@@ -242,8 +236,8 @@ fn skew_allowed(prepared: &Result<Prepared, SpecError>) -> SignedDuration {
 }
 
 fn prepare(snapshot: &Snapshot, min_interval: Duration) -> Result<Prepared, SpecError> {
-    match &snapshot.parsed {
-        Ok(parsed) => Prepared::of(&parsed.autoscaler, min_interval),
+    match &snapshot.parsed.spec {
+        Ok(spec) => Prepared::of(spec, min_interval),
         Err(error) => Err(error.clone()),
     }
 }

@@ -10,8 +10,8 @@ pub fn run(input: &[u8]) {
     let Ok(object) = serde_json::from_slice::<DynamicObject>(input) else {
         return;
     };
-    let Ok(parsed) = parse(&object) else { return };
-    let Ok(policy) = policy(&parsed.autoscaler.spec, |_| Seconds::new(300)) else {
+    let Ok(spec) = parse(&object).spec else { return };
+    let Ok(policy) = policy(&spec, |_| Seconds::new(300)) else {
         return;
     };
     assert!(policy.bounds.min() <= policy.bounds.max(), "{policy:?}");

@@ -163,8 +163,8 @@ fn stop(subject: &Subject) -> Option<Stop> {
     if subject.snapshot.terminating {
         return Some(Stop::Deleted);
     }
-    let autoscaler = subject.snapshot.autoscaler()?;
-    autoscaler.spec.membership.is_none().then_some(Stop::MembershipRemoved)
+    let spec = subject.snapshot.spec()?;
+    spec.membership.is_none().then_some(Stop::MembershipRemoved)
 }
 
 fn is_fresh(decision: &Decision) -> bool {

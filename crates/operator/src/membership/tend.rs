@@ -27,8 +27,8 @@ pub(crate) async fn tend(context: &Context, subject: &mut Subject, acted: &Acted
     let intent = Intent::of(subject, acted);
     let keeper = &mut subject.membership;
     (keeper.intent, keeper.is_new) = (Some(intent), true);
-    if let Some(autoscaler) = subject.snapshot.autoscaler() {
-        keeper.reference = Some(autoscaler.spec.scale_target_ref.clone());
+    if let Some(reference) = &subject.snapshot.parsed.reference {
+        keeper.reference = Some(reference.clone());
     }
     let retry = subject.snapshot.requests.retry.as_deref();
     keeper.memory.let_retry(subject.snapshot.generation, retry);
@@ -42,18 +42,17 @@ pub(crate) async fn tend_between(context: &Context, subject: &mut Subject) {
     if let Some(told) = &mut keeper.told {
         (told.happenings, told.line) = (Vec::new(), None);
     }
-    let is_wanted = subject
-        .snapshot
-        .autoscaler()
-        .is_some_and(|autoscaler| autoscaler.spec.membership.is_some());
+    let is_wanted = subject.snapshot.spec().map(|spec| spec.membership.is_some());
     match &keeper.held {
         Held::Nothing => {
             if subject.snapshot.has_finalizer || subject.membership.has_finalizer {
                 finalizer::release(context, subject).await;
             }
-            if !is_wanted {
-                subject.membership.forget();
-                return;
+            match is_wanted {
+                Some(true) => {}
+                Some(false) => return subject.membership.forget(),
+                // Nothing can be looked at, and what is remembered is kept.
+                None => return subject.membership.told = None,
             }
         }
         Held::Unreadable { why, .. } => {
@@ -141,10 +140,7 @@ async fn turn(context: &Context, subject: &mut Subject, now: Timestamp) -> Told 
 async fn prepare(context: &Context, subject: &mut Subject) -> Result<(ScaleTargetRef, Arc<Known>, Intent), Obstacle> {
     let reference = subject.membership.reference.clone().ok_or(Obstacle::NoReference)?;
     let intent = subject.membership.intent.clone().ok_or(Obstacle::NoReference)?;
-    let name = subject
-        .snapshot
-        .autoscaler()
-        .and_then(|autoscaler| autoscaler.spec.membership.clone());
+    let name = subject.snapshot.spec().and_then(|spec| spec.membership.clone());
     let Some(operation) = subject.membership.operation().cloned() else {
         let name = name.ok_or(Obstacle::NoReference)?.profile_name;
         return Ok((reference, context.profiles.get(&name).await?, intent));
@@ -180,9 +176,8 @@ async fn prepare(context: &Context, subject: &mut Subject) -> Result<(ScaleTarge
 
 /// The profile that the stored operation keeps.
 fn kept(subject: &Subject) -> Result<Known, ProfileError> {
-    let stored = subject.written.status.operation.as_ref();
-    let text = stored.and_then(|stored| stored.profile.as_deref()).unwrap_or_default();
-    Known::stored(text)
+    let text = subject.membership.stored_profile.as_deref();
+    Known::stored(text.unwrap_or_default())
 }
 
 /// Nothing could be seen: what is under way stays as it is.

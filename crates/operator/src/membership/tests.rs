@@ -2,6 +2,7 @@
 //! can be killed.
 
 mod brokers;
+mod remembered;
 mod stage;
 mod takeover;
 
@@ -235,26 +236,6 @@ async fn m10_a_member_that_was_removed_without_a_drain_is_told_of_and_kept() {
         "{message}"
     );
     assert_eq!(stage.members(), [0, 1, 2]);
-    assert!(!stage.server.done().iter().any(|line| is_act(line)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn m9_an_operation_that_a_later_version_has_stored_is_kept_as_it_is() {
-    let mut stage = Stage::new(3);
-    let record = "2 leave:pondering id=x";
-    stage.server.edit("web", |object| {
-        let status = json!({"id": "x", "kind": "Leave", "member": "m", "phase": "Pondering", "record": record});
-        object["status"] = json!({"operation": status});
-    });
-    stage.take_over();
-    for _ in 0..20 {
-        stage.turn(2).await;
-    }
-    assert_eq!(stage.object()["status"]["operation"]["record"], record);
-    assert_eq!(
-        stage.subject.membership.told().unwrap().stable.1,
-        reason::OPERATION_UNREADABLE
-    );
     assert!(!stage.server.done().iter().any(|line| is_act(line)));
 }
 

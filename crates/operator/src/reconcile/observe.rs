@@ -175,8 +175,8 @@ fn intention(context: &Context, subject: &Subject) -> Result<(Prepared, Effectiv
     if mode == EffectiveMode::Paused {
         return Err(Obstacle::new(reason::PAUSED, paused(context)));
     }
-    let autoscaler = subject.snapshot.autoscaler().expect("what is prepared was parsed");
-    Ok((prepared, mode, autoscaler.spec.scale_target_ref.clone()))
+    let spec = subject.snapshot.spec().expect("what is prepared was parsed");
+    Ok((prepared, mode, spec.scale_target_ref.clone()))
 }
 
 fn rollout(subject: &mut Subject, target: &TargetView, now: Timestamp) -> Option<Rollout> {

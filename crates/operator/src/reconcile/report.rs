@@ -182,9 +182,7 @@ fn happenings(subject: &Subject, changes: &[ConditionChange]) -> Vec<Happening> 
 
 async fn tell_all(context: &Context, subject: &Subject, happenings: Vec<Happening>, now: Timestamp) {
     let snapshot = &subject.snapshot;
-    let related = snapshot
-        .autoscaler()
-        .map(|autoscaler| &autoscaler.spec.scale_target_ref);
+    let related = snapshot.spec().map(|spec| &spec.scale_target_ref);
     for happening in happenings {
         context
             .events

@@ -65,10 +65,14 @@ impl fmt::Debug for Point {
     }
 }
 
-/// Acts, and what is stored for them: here it matters that something may be under way.
-pub(super) fn is_act_or_its_intent(effect: &str) -> bool {
-    let is_act = effect.starts_with("make it ") || effect == LOWER;
-    is_act || effect.starts_with("intend ")
+/// Sent to a member or to the target: it may arrive late.
+pub(super) fn is_act(effect: &str) -> bool {
+    effect.starts_with("make it ") || effect == LOWER
+}
+
+/// Stored for an act: it may have been sent, for all that the next term knows.
+pub(super) fn is_intent(effect: &str) -> bool {
+    effect.starts_with("intend ")
 }
 
 /// What a call does, if it does anything that outlives it.

@@ -4,16 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use autoscaler_api::conditions::reason;
 use autoscaler_core::{Replicas, Seconds};
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::brokers::Brokers;
 use crate::context::Context;
 use crate::context::simulated::{Cut, Server, pods, stateful_set};
 use crate::membership::{Held, Intent, tend_between};
-use crate::reconcile::report::report_look;
+use crate::reconcile::act::Acted;
+use crate::reconcile::observe::Blocked;
+use crate::reconcile::report::{report, report_look};
+use crate::reconcile::{Turn, take_turn};
 use crate::snapshot::Snapshot;
 use crate::subject::Subject;
 
@@ -75,14 +80,31 @@ impl Stage {
         );
         keeper.intent = Some(wanted);
         keeper.is_new |= is_decision;
-        let autoscaler = self.subject.snapshot.autoscaler().unwrap();
-        keeper.reference = Some(autoscaler.spec.scale_target_ref.clone());
+        keeper.reference.clone_from(&self.subject.snapshot.parsed.reference);
         let retry = self.subject.snapshot.requests.retry.clone();
         let generation = self.subject.snapshot.generation;
         keeper.memory.let_retry(generation, retry.as_deref());
         tend_between(&self.context, &mut self.subject).await;
         report_look(&self.context, &mut self.subject).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+
+    /// A whole evaluation, of what the spec itself asks for.
+    pub(super) async fn evaluate(&mut self) {
+        let (turn, stop) = (Turn::Evaluate, CancellationToken::new());
+        take_turn(&self.context, &mut self.subject, turn, &stop).await;
+    }
+
+    /// Reports an evaluation that panicked before anybody was looked at.
+    pub(super) async fn report_early(&mut self) {
+        let blocked = Blocked {
+            reason: reason::INTERNAL_ERROR,
+            message: "x".to_owned(),
+            target: None,
+            now: self.subject.now(&self.context.clock),
+        };
+        let acted = Acted::Blocked(Box::new(blocked));
+        report(&self.context, &mut self.subject, acted).await;
     }
 
     /// Until nothing is left to do for a while.

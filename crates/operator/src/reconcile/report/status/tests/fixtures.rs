@@ -91,7 +91,7 @@ pub(super) fn decided_on<const N: usize>(
     };
     let decision = decide(&prepared.policy, &observation, &subject.history, now);
     subject.history = decision.history.clone();
-    let reference = subject.snapshot.autoscaler().unwrap().spec.scale_target_ref.clone();
+    let reference = subject.snapshot.spec().unwrap().scale_target_ref.clone();
     let namespace = "default".to_owned();
     let seen = Seen {
         observation,
