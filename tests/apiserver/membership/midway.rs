@@ -73,7 +73,7 @@ impl Site {
 #[case::m5_the_load_comes_back(Happens::Load)]
 #[tokio::test]
 async fn what_happens_before_the_commit_takes_a_closed_door_back(#[case] what: Happens) {
-    let site = Site::new("midway", 3, 10).await;
+    let site = Site::new("midway", 3, 15).await;
     let _operator = site.operator("operator").await;
     site.before_the_commit().await;
     site.happens(what).await;
@@ -100,7 +100,7 @@ async fn what_happens_before_the_commit_takes_a_closed_door_back(#[case] what: H
 
 #[tokio::test]
 async fn m13_an_autoscaler_that_is_deleted_after_the_commit_removes_the_member_first() {
-    let site = Site::new("deleted", 3, 10).await;
+    let site = Site::new("deleted", 3, 15).await;
     let log = site.stage.kubelet.log();
     log.lose(Loss::Request, u32::MAX, |call| effect(call).as_deref() == Some(LOWER));
     let _operator = site.operator("operator").await;

@@ -27,7 +27,7 @@ pub(in super::super) const PATIENCE: Duration = Duration::from_mins(5);
 /// So many at once: whoever is there mostly waits.
 static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
     let cores = available_parallelism().map_or(1, usize::from);
-    Semaphore::new(2 * cores)
+    Semaphore::new(4 * cores)
 });
 
 /// See the module.
@@ -101,6 +101,17 @@ impl Site {
         })
         .await;
         operator
+    }
+
+    /// The lease of a leader that was killed ends in a second: nobody is left who would count on it.
+    pub(super) async fn let_lease_expire(&self) {
+        let world = &self.stage.world;
+        let leases: Api<Lease> = Api::namespaced(world.client.clone(), &world.namespace);
+        let soon = Patch::Merge(json!({"spec": {"leaseDurationSeconds": 1}}));
+        leases
+            .patch("metric-autoscaler", &PatchParams::default(), &soon)
+            .await
+            .unwrap();
     }
 
     /// An autoscaler that wants what there is, by a profile whose times are short.
