@@ -120,6 +120,8 @@ pub enum Wait {
     PodGone,
     /// The pod to go: a lower one is not available, so the controller of the target waits (M18).
     LeaverLingers,
+    /// The member, which has left and whose pod the target is to keep, to join anew.
+    LeftAndStays,
     /// Every survivor to forget the member.
     Forgotten,
     /// The node of the member to be known lost (M4).

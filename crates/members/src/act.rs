@@ -1,5 +1,7 @@
 //! One act: to whom it goes, what is sent, and what the reply says. A reply proves nothing but a refusal.
 
+use std::time::Duration;
+
 use autoscaler_api::profile::Recipient;
 use autoscaler_core::membership::{Effect, Operation, Reply};
 use cel::Value;
@@ -21,7 +23,7 @@ pub(crate) async fn act(
     cluster: &Cluster,
     operation: &Operation,
     effect: Effect,
-    may_send: impl Fn() -> bool + Send + Sync,
+    may_send: impl Fn(Duration) -> bool + Send + Sync,
 ) -> Reply {
     let member = &operation.member;
     let scene = Scene::new(&profile.0, cluster, Some(member.ordinal), Some(&member.name));
@@ -36,7 +38,7 @@ pub(crate) async fn act(
     };
     let mut replies = Vec::new();
     for request in &requests {
-        if !may_send() {
+        if !may_send(act.timeout) {
             return Reply::Unclear;
         }
         let reply = send(client, &scene, act, recipient, request).await;

@@ -57,6 +57,7 @@ impl Faults {
         let members = self.members(&spec.membership.members, each_member);
         let healthy = self.question("spec.membership.healthy", &spec.membership.healthy, each_member.proof());
         let subject = self.subject(spec.subject.as_ref());
+        self.doubt(spec);
         let gates = self.gates(spec.gates.as_deref().unwrap_or_default());
         let steps = self.steps(spec.drain.as_deref().unwrap_or_default());
         let drained = self.question("spec.drained", &spec.drained, Position::of(Asked::EachSurvivor).proof());
@@ -114,6 +115,20 @@ impl Faults {
             faults.question(&format!("spec.subject.leaving[{at}]"), ask, position)
         });
         Some((sessions?, leaving?))
+    }
+
+    /// After a crash only the member itself can tell that what may not be sent twice was never sent (M1).
+    fn doubt(&mut self, spec: &MembershipProfileSpec) {
+        let questions = spec.subject.as_ref().and_then(|of| of.leaving.as_deref());
+        let is_told = questions.is_some_and(|leaving| !leaving.is_empty());
+        let once = |step: &&ProfileStep| step.commits.unwrap_or(false) && !step.repeatable.unwrap_or(false);
+        if let (Some(step), false) = (spec.drain.iter().flatten().find(once), is_told) {
+            let name = &step.name;
+            let why = format!(
+                "is needed: {name:?} commits and is not repeatable, and nobody else can tell whether it was begun"
+            );
+            self.fault("spec.subject.leaving", &why);
+        }
     }
 
     fn fault(&mut self, field: &str, message: &str) {

@@ -25,6 +25,8 @@ pub use look::{Found, Questions, Subject};
 pub use profile::Compiled;
 pub use shipped::{BUILT_IN, built_in};
 
+use std::time::Duration;
+
 use autoscaler_core::membership::{Effect, Operation, Reply};
 use client::Client;
 
@@ -57,14 +59,15 @@ impl Members {
     }
 
     /// Carries out one effect on a member: a step of the drain, its undo, or forgetting. `may_send` is asked just before each
-    /// request: whether this replica still leads, and the pod is still the one (M15). What was not sent is `Unclear`, too.
+    /// request, with the time for which its reply is waited for: whether this replica still leads, and the request cannot be under way
+    /// any more when nobody waits for it (M15). What was not sent is `Unclear`, too.
     pub async fn act(
         &self,
         profile: &Compiled,
         cluster: &Cluster,
         operation: &Operation,
         effect: Effect,
-        may_send: impl Fn() -> bool + Send + Sync,
+        may_send: impl Fn(Duration) -> bool + Send + Sync,
     ) -> Reply {
         act::act(&self.0, profile, cluster, operation, effect, may_send).await
     }

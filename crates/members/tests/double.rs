@@ -75,7 +75,7 @@ impl Stage {
         let profile = autoscaler_members::built_in("vernemq").unwrap();
         let operation = operation(&profile, &self.cluster, 2);
         let members = Members::new().unwrap();
-        members.act(&profile, &self.cluster, &operation, effect, || true).await
+        members.act(&profile, &self.cluster, &operation, effect, |_| true).await
     }
 
     async fn until(&self, what: &str, holds: impl Fn(&Found) -> bool + Copy) -> Found {

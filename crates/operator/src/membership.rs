@@ -9,6 +9,7 @@
 mod act;
 mod broker;
 mod credentials;
+mod ending;
 mod finalizer;
 mod intent;
 mod look;
@@ -36,6 +37,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::BootTime;
 pub(crate) use broker::Broker;
+#[cfg(test)]
+pub(crate) use broker::MaySend;
 pub(crate) use intent::Intent;
 use memory::Memory;
 use profiles::Known;

@@ -248,7 +248,7 @@ reasons! {
     /// A claim of an earlier member is left at the ordinal that would come next: whoever starts on it does not join.
     STALE_CLAIM = "StaleClaim", UNDER_WAY, "Delete the claim named in the message if nothing on it is needed, or set persistentVolumeClaimRetentionPolicy.whenScaled: Delete on the StatefulSet.";
     /// A step has not moved for longer than the profile allows, and cannot be taken back.
-    STEP_STALLED = "StepStalled", UNDER_WAY, "Look at the log of the member named in the message: its sessions or queues do not move.";
+    STEP_STALLED = "StepStalled", UNDER_WAY, "Look at the log of the member named in the message: its sessions or queues do not move. If its leave has ended with an error, restart its container: it is drained anew.";
     /// It is not known whether an act that cannot be taken back has happened; it will show.
     IN_DOUBT = "InDoubt", UNDER_WAY, "Wait: it is never sent a second time blindly.";
     /// The proof that the member has left is not complete: somebody does not answer, or lists it still.
@@ -256,9 +256,11 @@ reasons! {
     /// Nobody is left who knew the member: every pod that could confirm that it has left was made anew.
     NOBODY_AFFIRMS = "NobodyAffirms", UNDER_WAY, "The pod is kept, for it may be the only one with data. Look at the cluster by hand.";
     /// The member has left the cluster and serves clients alone, so its pod is kept.
-    LEAVER_SERVES_ALONE = "LeaverServesAlone", UNDER_WAY, "Disconnect its clients, or stop its process; then its pod is removed by itself.";
+    LEAVER_SERVES_ALONE = "LeaverServesAlone", UNDER_WAY, "Stop its process (VerneMQ: vmq-admin node stop); then its pod is removed by itself.";
     /// The replicas were lowered, and the pod stays, for the controller waits until every lower pod is available.
     LEAVER_LINGERS = "LeaverLingers", UNDER_WAY, "Mend the pods with lower ordinals.";
+    /// The member has left, and its pod stays: the replicas were raised, or the pod was made anew before they were lowered.
+    LEFT_AND_STAYS = "LeftAndStays", UNDER_WAY, "If it does not join by itself, delete its pod, with its claim if nothing on it is needed.";
     /// A member is not forgotten as long as it may still run on a node that does not answer.
     NODE_NOT_LOST = "NodeNotLost", UNDER_WAY, "Once it is certain that the node is down, delete it or taint it node.kubernetes.io/out-of-service.";
     /// The new pod has not come into the cluster for longer than the profile allows.

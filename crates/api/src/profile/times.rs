@@ -93,7 +93,7 @@ pub struct ProfileTimes {
     pub confirm_seconds: Option<i32>,
 
     /// So long an act may be under way, whoever sent it and whether or not its reply was seen: 1 to 86400, default 90. At least
-    /// as long as the longest timeoutSeconds. Nothing is concluded from its absence before.
+    /// 5 more than the longest timeoutSeconds. Nothing is concluded from its absence before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = MAX_DAY_SECONDS))]
     pub in_flight_seconds: Option<i32>,

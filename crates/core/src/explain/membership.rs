@@ -70,7 +70,8 @@ pub fn wait(operation: &Operation, wait: &Wait) -> String {
         Wait::Step(step) => format!("waiting for the step {step} to be done"),
         Wait::Stalled(step) => format!(
             "the step {step} has not moved for longer than the profile allows, and cannot be taken back; look at the log \
-             of the pod of {name}"
+             of the pod of {name}. If its leave has ended with an error, restart its container: it is a member again then, and is \
+             drained anew"
         ),
         Wait::InDoubt => format!("waiting to know whether {name} has begun to leave: the answer was lost"),
         Wait::Proof => format!("waiting until every other member confirms that {name} has left"),
@@ -79,7 +80,7 @@ pub fn wait(operation: &Operation, wait: &Wait) -> String {
         ),
         Wait::LeaverServesAlone => format!(
             "{name} has left the cluster and serves clients alone (it is Ready, or has sessions): its pod is kept until \
-             that is over; make its clients reconnect, or stop it, and the pod is removed"
+             that is over; stop its process (VerneMQ: vmq-admin node stop), and the pod is removed"
         ),
         Wait::LeaverUnknown => format!("waiting for {name} to tell whether it still serves anybody"),
         Wait::Patch => "waiting for the API server to take the new count".to_owned(),
@@ -87,6 +88,10 @@ pub fn wait(operation: &Operation, wait: &Wait) -> String {
         Wait::LeaverLingers => format!(
             "the pod of {name} is not deleted: the StatefulSet controller waits until every lower pod is available; mend \
              those"
+        ),
+        Wait::LeftAndStays => format!(
+            "{name} has left the cluster, and its pod stays: the replicas were raised, or the pod was made anew before they were \
+             lowered. If it does not join by itself, delete its pod, with its claim if nothing on it is needed"
         ),
         Wait::Forgotten => format!("waiting until every other member has forgotten {name}"),
         Wait::NodeLost => format!(
@@ -126,6 +131,13 @@ pub fn ended(operation: &Operation, ended: Ended) -> String {
                 Work::Forget => "to forget",
             },
             cause_of(cause)
+        ),
+        (Work::Leave(Leave::Verifying), Ended::Overtaken) => {
+            format!("{name} had left, and is a member again: its pod was kept, or made anew")
+        }
+        (_, Ended::Overtaken) => format!(
+            "the removal of {name} was given up after it had left, for the StatefulSet is another one now; look whether every pod is \
+             a member"
         ),
         (_, Ended::Withdrawn) => format!("{name} never came into the cluster, and its pod was removed again"),
     }

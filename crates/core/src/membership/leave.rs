@@ -78,6 +78,17 @@ impl Leaving<'_> {
             return look(operation.at(Work::Leave(Leave::Drained { committed }), now));
         };
         let done = world.done.get(step).copied().unwrap_or(Fact::Unknown);
+        // That it has left is no news from survivors that were made anew and know of nobody (M2).
+        let is_hearsay = planned.commits && !committed && !self.are_of_the_cluster();
+        if done.is_yes() && is_hearsay {
+            return self.stopped().unwrap_or_else(|| {
+                if self.is_overdue() {
+                    self.abort(AbortCause::Deadline)
+                } else {
+                    wait(operation, Wait::NobodyAffirms)
+                }
+            });
+        }
         if done.is_yes() {
             // Whoever did it: what commits cannot be taken back.
             let committed = committed || planned.commits;
@@ -137,7 +148,8 @@ impl Leaving<'_> {
         let well = Fact::all(self.world.survivors(leaver).map(|view| view.is_healthy));
         let ready = self.world.target.ordinals().filter(|ordinal| *ordinal != leaver);
         let mut ready = ready.map(|ordinal| self.world.pod(ordinal).is_some_and(|pod| pod.is_ready));
-        if !well.is_yes() || !ready.all(|ready| ready) {
+        let is_one_cluster = self.world.is_known_among(|| self.survivors());
+        if !well.is_yes() || !is_one_cluster.is_yes() || !ready.all(|ready| ready) {
             return Some(Wait::Agreement);
         }
         held_by_gate(self.world, false)

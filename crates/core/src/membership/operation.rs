@@ -208,6 +208,8 @@ pub enum Ended {
     Aborted(AbortCause),
     /// A growth was withdrawn (M8).
     Withdrawn,
+    /// A member had left, and somebody else went on: its pod is one of a member again, or the target is another one (M14).
+    Overtaken,
 }
 
 impl Work {
@@ -314,6 +316,16 @@ impl Operation {
                 undone: None,
                 ..self.looks
             },
+            ..self.clone()
+        }
+    }
+
+    /// The same with its act intended at that time, which is when it is stored.
+    #[must_use]
+    pub fn sent_at(&self, now: Timestamp) -> Self {
+        Self {
+            attempt: self.attempt.map(|attempt| Attempt { at: now, ..attempt }),
+            sent: self.sent.map(|_| now),
             ..self.clone()
         }
     }

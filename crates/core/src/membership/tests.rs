@@ -7,5 +7,6 @@ mod lost;
 mod people;
 mod removal;
 mod shrink;
+mod stays;
 mod waits;
 mod words;

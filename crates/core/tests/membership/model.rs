@@ -62,7 +62,7 @@ fn is_blocked(mut cluster: Cluster, machine: Machine) -> bool {
     }
     matches!(
         cluster.waits,
-        Some(Wait::LeaverServesAlone | Wait::NobodyAffirms | Wait::Agreement)
+        Some(Wait::LeaverServesAlone | Wait::NobodyAffirms | Wait::LeftAndStays | Wait::Agreement)
     ) && cluster.has_isolated_pod()
 }
 

@@ -89,14 +89,21 @@ fn times(faults: &mut Faults, spec: &MembershipProfileSpec) -> Option<Times> {
         settle: time("settleSeconds", given.settle_seconds, 30, 0)?,
     };
     let longest = longest_reply(spec);
-    if u32::try_from(longest).is_ok_and(|longest| times.in_flight < Seconds::new(longest)) {
+    let least = longest.saturating_add(SENDING_SECONDS);
+    if u32::try_from(least).is_ok_and(|least| times.in_flight < Seconds::new(least)) {
         faults.fault(
             "spec.times.inFlightSeconds",
-            &format!("must be at least {longest}, the longest timeoutSeconds: an act is under way while its reply is waited for"),
+            &format!(
+                "must be at least {least}, {SENDING_SECONDS} more than the longest timeoutSeconds: an act is under way from when it \
+                 is stored until its reply has come"
+            ),
         );
     }
     Some(times)
 }
+
+/// From when an act is stored until it is sent: what takes longer is not sent.
+const SENDING_SECONDS: i32 = 5;
 
 /// The longest time for which the reply to one request is waited for.
 fn longest_reply(spec: &MembershipProfileSpec) -> i32 {

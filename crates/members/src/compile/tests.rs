@@ -15,6 +15,7 @@ fn whole() -> Value {
             "members": {"http": {"path": "/members"}, "expr": "json"},
             "healthy": {"http": {"path": "/health"}, "expr": "json.ok"},
         },
+        "subject": {"leaving": [{"http": {"path": "/leaving"}, "expr": "json.leaving"}]},
         "gates": [{"name": "calm", "ask": {"promql": "sum(up{namespace=\"$(namespace)\"})", "expr": "value == 0.0"}}],
         "drain": [
             {
@@ -93,8 +94,9 @@ fn a_whole_profile_compiles() {
 #[case::timeout("/drain/1/act/timeoutSeconds", json!(61), "spec.drain[1].act.timeoutSeconds: must be 1 to 60")]
 #[case::sizes("/sizes", json!({"allowed": "List", "list": [3, 3]}), "spec.sizes.list: must be in ascending order")]
 #[case::no_sizes("/sizes", json!({"allowed": "List"}), "spec.sizes.list: set 1 to 32 sizes with allowed: List, and none otherwise")]
+#[case::doubt("/subject", json!({}), "spec.subject.leaving: is needed: \"hard\" commits and is not repeatable, and nobody else can tell whether it was begun")]
 #[case::times("/times", json!({"gossipSeconds": 0}), "spec.times.gossipSeconds: must be 1 to 86400")]
-#[case::in_flight("/times", json!({"inFlightSeconds": 30}), "spec.times.inFlightSeconds: must be at least 60, the longest timeoutSeconds: an act is under way while its reply is waited for")]
+#[case::in_flight("/times", json!({"inFlightSeconds": 30}), "spec.times.inFlightSeconds: must be at least 65, 5 more than the longest timeoutSeconds: an act is under way from when it is stored until its reply has come")]
 fn a_fault_is_told_with_its_field(#[case] field: &str, #[case] value: Value, #[case] fault: &str) {
     assert_eq!(compile(with(field, value)).unwrap_err(), [fault]);
 }

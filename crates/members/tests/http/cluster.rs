@@ -1,5 +1,7 @@
 //! A cluster of members, its pods, and an operation on the last of them.
 
+use std::time::Duration;
+
 use autoscaler_core::membership::{Effect, Operation, Reply};
 use autoscaler_members::{Cluster, Compiled, Credential, Found, Members, built_in};
 use serde_json::Value;
@@ -87,10 +89,10 @@ impl Stage {
     }
 
     pub(crate) async fn act(&self, effect: Effect) -> Reply {
-        self.act_if(effect, || true).await
+        self.act_if(effect, |_| true).await
     }
 
-    pub(crate) async fn act_if(&self, effect: Effect, may_send: impl Fn() -> bool + Send + Sync) -> Reply {
+    pub(crate) async fn act_if(&self, effect: Effect, may_send: impl Fn(Duration) -> bool + Send + Sync) -> Reply {
         let members = Members::new().unwrap();
         members
             .act(&self.profile, &self.cluster, &self.operation, effect, may_send)

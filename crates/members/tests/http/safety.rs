@@ -98,7 +98,7 @@ async fn another_pod_in_its_place_gets_no_act() {
 #[tokio::test]
 async fn m15_nothing_is_sent_once_it_may_not_be() {
     let stage = Stage::of("vernemq", 2).await;
-    assert_eq!(stage.act_if(HARD, || false).await, Reply::Unclear);
+    assert_eq!(stage.act_if(HARD, |_| false).await, Reply::Unclear);
     assert!(stage.leaver().heard().is_empty());
 }
 
@@ -115,7 +115,7 @@ async fn m15_of_several_requests_each_is_asked_about() {
         .says_json("GET /api/v1/listener/restart", json!({"type": "text", "text": "Done"}));
     let sent = AtomicUsize::new(0);
     let reply = stage
-        .act_if(Effect::Undo(0), || sent.fetch_add(1, Ordering::Relaxed) < 2)
+        .act_if(Effect::Undo(0), |_| sent.fetch_add(1, Ordering::Relaxed) < 2)
         .await;
     assert_eq!(reply, Reply::Unclear);
     assert_eq!(stage.leaver().heard_of("restart").len(), 2);
@@ -253,7 +253,7 @@ async fn looks_and_acts_can_be_handed_to_another_thread() {
         .boxed();
     look.await;
     let act: BoxFuture<'_, Reply> = members
-        .act(&stage.profile, &stage.cluster, operation, HARD, || true)
+        .act(&stage.profile, &stage.cluster, operation, HARD, |_| true)
         .boxed();
     act.await;
 }

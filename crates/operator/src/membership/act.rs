@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::look::Look;
 use super::scene::{Reader, Scene};
+use crate::clock::BootTime;
 use crate::context::Context;
 use crate::gate::CallError;
 use crate::metrics::ScaleWriteOutcome;
@@ -43,20 +44,26 @@ impl Sized {
 }
 
 /// Sends an act to members. It goes on beside the looks, which alone tell what came of it: a reply may take minutes. None if
-/// it was not sent, for the pod is not the one any more that was looked at.
+/// it was not sent, for the pod is not the one any more that was looked at. It was intended at that time, and may be under way
+/// for as long as the profile says from then on.
 pub(super) async fn send(
     context: &Context,
     look: &Look,
     reader: &Reader<'_>,
     operation: &Operation,
     effect: Effect,
+    intended: BootTime,
 ) -> Option<AbortOnDropHandle<Reply>> {
     if matches!(effect, Effect::Drain(_) | Effect::Undo(_)) && !is_same_pod(reader, &look.scene, operation).await {
         return None;
     }
     let (broker, known, gate) = (context.members.clone(), look.known.clone(), context.gate.clone());
     let (cluster, operation) = (look.scene.cluster.clone(), operation.clone());
-    let may_send = Box::new(move || gate.may_write());
+    let in_flight = Duration::from_secs(known.compiled.machine().times.in_flight.get().into());
+    let clock = context.clock.clone();
+    // What nobody waits for any more must not be on its way.
+    let is_in_time = move |timeout| clock.boot().since(intended) + timeout <= in_flight;
+    let may_send = Box::new(move |timeout| gate.may_write() && is_in_time(timeout));
     Some(AbortOnDropHandle::new(tokio::spawn(async move {
         broker
             .act(&known.compiled, &cluster, &operation, effect, may_send)

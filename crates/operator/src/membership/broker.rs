@@ -1,10 +1,15 @@
 //! The members as the driver sees them: they are asked, and acted on. The one implementation outside tests is
 //! `autoscaler-members`.
 
+use std::time::Duration;
+
 use autoscaler_core::membership::{Effect, Operation, Reply};
 use autoscaler_members::{Cluster, Compiled, Found, Members, Questions};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+
+/// Whether a request may be sent whose reply is waited for so long.
+pub(crate) type MaySend = Box<dyn Fn(Duration) -> bool + Send + Sync>;
 
 /// See the module.
 pub(crate) trait Broker: Send + Sync {
@@ -25,7 +30,7 @@ pub(crate) trait Broker: Send + Sync {
         cluster: &'a Cluster,
         operation: &'a Operation,
         effect: Effect,
-        may_send: Box<dyn Fn() -> bool + Send + Sync>,
+        may_send: MaySend,
     ) -> BoxFuture<'a, Reply>;
 }
 
@@ -47,7 +52,7 @@ impl Broker for Members {
         cluster: &'a Cluster,
         operation: &'a Operation,
         effect: Effect,
-        may_send: Box<dyn Fn() -> bool + Send + Sync>,
+        may_send: MaySend,
     ) -> BoxFuture<'a, Reply> {
         Self::act(self, profile, cluster, operation, effect, may_send).boxed()
     }

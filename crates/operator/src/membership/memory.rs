@@ -108,7 +108,7 @@ impl Memory {
                     self.aborted_generation = Some(generation);
                 }
             }
-            Ended::Withdrawn => self.goal = None,
+            Ended::Withdrawn | Ended::Overtaken => self.goal = None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What follows from one look: an operation begins, goes on, or ends. What is intended is stored before it is done; a write
+//! What follows from one look: an operation begins, or goes on. What is intended is stored before it is done; a write
 //! that is lost means that nothing is done (M15).
 
 use std::time::Duration;
@@ -9,13 +9,14 @@ use autoscaler_api::status::MAX_RECORD;
 use autoscaler_core::explain::membership as explain;
 use autoscaler_core::explain::whole_seconds;
 use autoscaler_core::membership::{
-    AbortCause, Effect, Ended, Event, Idle, Leave, Operation, Then, Work, adopt, begin as core_begin, step,
+    Effect, Event, Idle, Leave, Operation, Then, Work, adopt, begin as core_begin, step,
 };
 use autoscaler_core::{Change, ChangeCause, Replicas};
 use autoscaler_members::Members;
 use jiff::Timestamp;
 
 use super::act::{self, Sized};
+use super::ending::end;
 use super::intent::Intent;
 use super::look::{Look, reader};
 use super::right::MissingBinding;
@@ -23,6 +24,7 @@ use super::scene::SceneError;
 use super::told::{self, Told};
 use super::{Held, finalizer};
 use crate::attempt::Attempt;
+use crate::clock::BootTime;
 use crate::context::Context;
 use crate::events::Happening;
 use crate::gate::CallError;
@@ -149,7 +151,15 @@ pub(super) async fn store_and_act(
     told: &mut Told,
 ) {
     let before = subject.membership.operation().cloned();
-    if let Err(why) = prepare_act(context, subject, intended, told).await {
+    let ready = take_finalizer(context, subject, intended).await;
+    // It may be under way from now on: looking, and what came before this, took their time.
+    let (stamped, stored_at) = (subject.now(&context.clock), context.clock.boot());
+    let intended = &intended.sent_at(stamped);
+    let ready = match ready {
+        Ok(()) => store_intent(context, subject, intended, told).await,
+        Err(why) => Err(why),
+    };
+    if let Err(why) = ready {
         // Nothing is intended, but what was seen counts, such as load that has come back (M5); unless somebody else's is held now.
         if let Some(before) = before.filter(|before| subject.membership.operation() == Some(before)) {
             subject.membership.held = Held::Operation(Box::new(before.having_seen(intended)));
@@ -162,7 +172,8 @@ pub(super) async fn store_and_act(
         return;
     }
     subject.membership.held = Held::Operation(Box::new(intended.clone()));
-    carry_out(context, subject, look, intended, effect, (reference, now), told).await;
+    let at = (now, stored_at);
+    carry_out(context, subject, look, intended, effect, (reference, at), told).await;
 }
 
 /// Why an act is not done yet.
@@ -182,13 +193,8 @@ enum NotReady {
     NotStored,
 }
 
-/// Everything that must be so before an act: our finalizer is on, and what is intended is stored.
-async fn prepare_act(
-    context: &Context,
-    subject: &mut Subject,
-    intended: &Operation,
-    told: &Told,
-) -> Result<(), NotReady> {
+/// Our finalizer is on before an act.
+async fn take_finalizer(context: &Context, subject: &mut Subject, intended: &Operation) -> Result<(), NotReady> {
     let needs_finalizer = matches!(intended.work, Work::Leave(_) | Work::Forget);
     // What the watch has told may be of the operation before this one, whose finalizer is off again.
     let has_finalizer = subject.membership.has_finalizer;
@@ -200,12 +206,26 @@ async fn prepare_act(
             Err(SceneError::Call(error)) => return Err(NotReady::Call(error)),
         }
     }
+    Ok(())
+}
+
+/// What is intended is stored.
+async fn store_intent(
+    context: &Context,
+    subject: &mut Subject,
+    intended: &Operation,
+    told: &Told,
+) -> Result<(), NotReady> {
     let operation = Some(subject.membership.status_of(intended, told.doing.clone()));
     let is_stored = store(context, subject, operation).await;
     is_stored.then_some(()).ok_or(NotReady::NotStored)
 }
 
-async fn store(context: &Context, subject: &mut Subject, operation: Option<autoscaler_api::OperationStatus>) -> bool {
+pub(super) async fn store(
+    context: &Context,
+    subject: &mut Subject,
+    operation: Option<autoscaler_api::OperationStatus>,
+) -> bool {
     let next = autoscaler_api::MetricAutoscalerStatus {
         operation,
         membership: subject.membership.memory.status(),
@@ -220,13 +240,13 @@ async fn carry_out(
     look: &Look,
     intended: &Operation,
     effect: Effect,
-    (reference, now): (&ScaleTargetRef, Timestamp),
+    (reference, (now, stored_at)): (&ScaleTargetRef, (Timestamp, BootTime)),
     told: &mut Told,
 ) {
     let sized = match effect {
         Effect::Drain(_) | Effect::Undo(_) | Effect::Forget => {
             let reader = reader(context, subject, reference);
-            let flight = act::send(context, look, &reader, intended, effect).await;
+            let flight = act::send(context, look, &reader, intended, effect, stored_at).await;
             subject.membership.flight = flight;
             return;
         }
@@ -288,95 +308,4 @@ fn record(subject: &mut Subject, from: Replicas, to: Replicas, at: Timestamp) {
             .history
             .record_change(Change { from, to, at, cause }, &prepared.policy);
     }
-}
-
-/// An operation ends: first that is stored, then it is forgotten and the autoscaler released (M13).
-async fn end(
-    context: &Context,
-    subject: &mut Subject,
-    operation: &Operation,
-    ended: Ended,
-    now: Timestamp,
-    told: &mut Told,
-) {
-    let generation = subject.snapshot.generation;
-    let before = subject.membership.memory.clone();
-    subject.membership.memory.ends(operation, ended, generation, now);
-    subject.membership.held = Held::Operation(Box::new(operation.clone()));
-    if !store(context, subject, None).await {
-        subject.membership.memory = before;
-        told.stable.2 = format!("{}; its end could not be stored yet", told.stable.2);
-        return;
-    }
-    subject.membership.rest();
-    context.metrics.operation_ended(operation, ended);
-    let sentence = explain::ended(operation, ended);
-    let (reason, is_warning) = match ended {
-        Ended::Done => (reason::OPERATION_DONE, false),
-        Ended::Aborted(_) => (reason::OPERATION_ABORTED, true),
-        Ended::Withdrawn => (reason::OPERATION_DONE, true),
-    };
-    told.happenings
-        .push(Happening::operation(reason, is_warning, sentence.clone()));
-    told.doing = None;
-    told.stable = (Status::True, reason::STABLE, sentence);
-    finalizer::release(context, subject).await;
-    look_soon(context, subject);
-}
-
-/// The target is gone, and so is whatever was to be done about its members (M13).
-pub(super) async fn end_without_target(context: &Context, subject: &mut Subject, now: Timestamp) -> Told {
-    let mut told = Told::unknown("the StatefulSet does not exist any more");
-    if let Some(operation) = subject.membership.operation().cloned() {
-        let gone = Ended::Aborted(AbortCause::TargetGoing);
-        end(context, subject, &operation, gone, now, &mut told).await;
-    }
-    told
-}
-
-/// An autoscaler that is being deleted is not held for ever: at a deadline it is let go whatever became of its operation
-/// (M13).
-pub(super) async fn overdue(context: &Context, subject: &mut Subject, now: Timestamp) -> Option<Told> {
-    let deleted = subject.snapshot.deleted?;
-    subject.membership.operation()?;
-    let known = subject.membership.profile.clone();
-    let total = known.map_or(LONGEST_HELD, |known| known.compiled.machine().times.total.duration());
-    let ends = deleted.saturating_add(total).ok()?;
-    if now < ends {
-        return None;
-    }
-    abandon(context, subject).await;
-    Some(Told::unknown(
-        "the autoscaler is deleted, and its operation was given up at the deadline",
-    ))
-}
-
-/// So long a deleted autoscaler is held where its profile is not known.
-const LONGEST_HELD: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
-
-/// Gives an operation up, with an event on the target: the autoscaler will not be there to be asked.
-pub(super) async fn abandon(context: &Context, subject: &mut Subject) {
-    let what = match &subject.membership.held {
-        Held::Nothing => return,
-        Held::Operation(operation) => explain::operation(operation),
-        Held::Unreadable { why, .. } => why.clone(),
-    };
-    let note = format!(
-        "the MetricAutoscaler {} was deleted while an operation was under way, which is given up: {what}; look whether every \
-         pod is a member and every member has a pod",
-        subject.snapshot.name
-    );
-    if !store(context, subject, None).await {
-        return;
-    }
-    let now = subject.now(&context.clock);
-    let happening = Happening::operation(reason::OPERATION_ABANDONED, true, note);
-    if let Some(reference) = subject.membership.reference.clone() {
-        let events = &context.events;
-        events
-            .send_on_target(&context.metrics, &subject.snapshot, &reference, happening, now)
-            .await;
-    }
-    subject.membership.rest();
-    finalizer::release(context, subject).await;
 }

@@ -12,7 +12,7 @@ use super::intent::Intent;
 use super::look::{self, Look, Obstacle};
 use super::profiles::{Known, ProfileError};
 use super::told::Told;
-use super::{Held, Looked, finalizer, steps, takeover};
+use super::{Held, Looked, ending, finalizer, steps, takeover};
 use crate::context::Context;
 use crate::reconcile::act::Acted;
 use crate::subject::Subject;
@@ -57,8 +57,10 @@ pub(crate) async fn tend_between(context: &Context, subject: &mut Subject) {
         }
         Held::Unreadable { why, .. } => {
             keeper.told = Some(steps::unreadable(why));
-            if subject.snapshot.terminating {
-                steps::abandon(context, subject).await;
+            let now = subject.now(&context.clock);
+            // Whoever can read it may be about to lead again.
+            if let Some(told) = ending::overdue(context, subject, now).await {
+                subject.membership.told = Some(told);
             }
             return;
         }
@@ -108,7 +110,7 @@ fn is_due(context: &Context, subject: &Subject) -> bool {
 
 /// One look, and what follows from it.
 async fn turn(context: &Context, subject: &mut Subject, now: Timestamp) -> Told {
-    if let Some(told) = steps::overdue(context, subject, now).await {
+    if let Some(told) = ending::overdue(context, subject, now).await {
         return told;
     }
     let prepared = match prepare(context, subject).await {
@@ -121,7 +123,7 @@ async fn turn(context: &Context, subject: &mut Subject, now: Timestamp) -> Told 
     let look = match looked {
         Ok(look) => look,
         Err(Obstacle::NoTarget(_)) if subject.snapshot.terminating && subject.membership.is_busy() && !must_wait => {
-            return steps::end_without_target(context, subject, now).await;
+            return ending::end_without_target(context, subject, now).await;
         }
         Err(obstacle) => return hindered(subject, &obstacle),
     };

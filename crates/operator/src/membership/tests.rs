@@ -6,6 +6,8 @@ mod remembered;
 mod stage;
 mod takeover;
 
+use std::time::Duration;
+
 use autoscaler_api::conditions::reason;
 use autoscaler_core::membership::{Leave, Operation, Work};
 use serde_json::json;
@@ -91,6 +93,32 @@ async fn m15_whoever_leads_no_more_does_nothing() {
         stage.turn(2).await;
     }
     assert_eq!(stage.server.done(), before);
+}
+
+/// VerneMQ's profile says that an act is over after 90 s; here its reply is waited for at most 10 s of them.
+#[tokio::test(start_paused = true)]
+async fn m15_an_act_that_could_go_on_after_its_time_is_not_sent() {
+    for (seconds, is_sent) in [(79, true), (82, false)] {
+        let mut stage = Stage::new(3);
+        let committed = false;
+        let would_commit = Work::Leave(Leave::Draining { step: 1, committed });
+        stage
+            .until(
+                2,
+                |held| matches!(held, Held::Operation(operation) if operation.work == would_commit),
+            )
+            .await;
+        stage.hesitate(Duration::from_secs(seconds));
+        for _ in 0..85 {
+            stage.turn(2).await;
+        }
+        let done = stage.server.done();
+        assert_eq!(
+            done.contains(&"act Drain(1)".to_owned()),
+            is_sent,
+            "after {seconds} s: {done:#?}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -118,6 +118,7 @@ fn reason_of(wait: &Wait) -> Option<&'static str> {
         Wait::NobodyAffirms => reason::NOBODY_AFFIRMS,
         Wait::LeaverServesAlone => reason::LEAVER_SERVES_ALONE,
         Wait::LeaverLingers => reason::LEAVER_LINGERS,
+        Wait::LeftAndStays => reason::LEFT_AND_STAYS,
         Wait::NodeLost => reason::NODE_NOT_LOST,
         Wait::JoinStalled => reason::JOIN_STALLED,
         Wait::TargetReplaced => reason::TARGET_REPLACED,
@@ -135,7 +136,10 @@ fn reason_of(wait: &Wait) -> Option<&'static str> {
 
 /// Whether an operation is stuck, for the metrics.
 pub(super) fn is_stalled(wait: &Wait) -> bool {
-    matches!(wait, Wait::Stalled(_) | Wait::JoinStalled | Wait::LeaverLingers)
+    matches!(
+        wait,
+        Wait::Stalled(_) | Wait::JoinStalled | Wait::LeaverLingers | Wait::LeftAndStays
+    )
 }
 
 /// The condition `MembershipHealthy` after a look.

@@ -128,14 +128,16 @@ impl ByOperation {
     const DONE: &str = "done";
     const ABORTED: &str = "aborted";
     const WITHDRAWN: &str = "withdrawn";
+    const OVERTAKEN: &str = "overtaken";
 
-    pub(super) const OUTCOMES: [&str; 3] = [Self::DONE, Self::ABORTED, Self::WITHDRAWN];
+    pub(super) const OUTCOMES: [&str; 4] = [Self::DONE, Self::ABORTED, Self::WITHDRAWN, Self::OVERTAKEN];
 
     pub(super) fn of(operation: &Operation, ended: Ended) -> Self {
         let (outcome, cause) = match ended {
             Ended::Done => (Self::DONE, "none"),
             Ended::Aborted(cause) => (Self::ABORTED, cause.as_str()),
             Ended::Withdrawn => (Self::WITHDRAWN, "none"),
+            Ended::Overtaken => (Self::OVERTAKEN, "none"),
         };
         Self {
             operation: operation.work.kind(),

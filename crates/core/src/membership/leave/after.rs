@@ -2,7 +2,7 @@
 
 use super::super::operation::{Leave, Work};
 use super::super::world::Listed;
-use super::super::{Effect, Step, Wait, act, look, settle, wait};
+use super::super::{Effect, Ended, Step, Wait, act, end, has_passed, look, settle, wait};
 use super::Leaving;
 
 impl Leaving<'_> {
@@ -45,6 +45,27 @@ impl Leaving<'_> {
             // It had come back for a moment before its pod went: what it left behind is repaired.
             return look(operation.at(Work::Leave(Leave::Gone), now));
         }
+        if is_again {
+            return self.stays();
+        }
         settle(operation, world, profile, now, (operation.work, Wait::Agreement))
+    }
+
+    /// It has left, and the target is to have a pod of that name: somebody raised the replicas, or the pod was made anew before
+    /// they were lowered. Either it has come back by itself, or a person has to see to it. In neither case has anything shrunk.
+    fn stays(self) -> Step {
+        let Self {
+            operation,
+            world,
+            profile,
+            now,
+        } = self;
+        if !world.is_in_order() {
+            return wait(operation, Wait::LeftAndStays);
+        }
+        if has_passed(Some(operation.since), profile.times.settle, now) {
+            return end(operation, Ended::Overtaken);
+        }
+        wait(operation, Wait::Settled)
     }
 }

@@ -1,7 +1,7 @@
 //! The proof that a member has left, and the patch that removes its pod (M2, M3).
 
 use super::super::operation::{AbortCause, Leave, Operation, Work};
-use super::super::world::{Fact, Listed, PodState};
+use super::super::world::{Fact, Listed, PodState, Stop};
 use super::super::{Effect, Ended, Step, Wait, act, end, has_passed, look, wait};
 use super::Leaving;
 
@@ -36,7 +36,8 @@ impl Leaving<'_> {
     /// as one cluster, and as the one that the member was of: a pod that was made anew and has not found the others knows
     /// of no member, and that is no affirmation.
     pub(super) fn proof(self) -> Result<(), Wait> {
-        if !self.world.drained.is_yes() {
+        // Whose pod is being made anew affirms nothing.
+        if !self.world.drained.is_yes() || !self.is_everybody_there() {
             return Err(Wait::Proof);
         }
         if !self.are_of_the_cluster() {
@@ -47,6 +48,13 @@ impl Leaving<'_> {
             Fact::No => Err(Wait::LeaverServesAlone),
             Fact::Unknown => Err(Wait::LeaverUnknown),
         }
+    }
+
+    /// Whether every member below this one, which are those that stay, has a pod.
+    fn is_everybody_there(&self) -> bool {
+        let leaver = self.operation.member.ordinal;
+        let mut others = self.world.target.ordinals().take_while(|ordinal| *ordinal < leaver);
+        others.all(|ordinal| self.world.pod(ordinal).is_some())
     }
 
     pub(super) fn survivors(&self) -> impl Iterator<Item = &PodState> {
@@ -107,7 +115,7 @@ impl Leaving<'_> {
 
     pub(super) fn lower(self) -> Step {
         if !self.is_highest() {
-            return wait(self.operation, Wait::TargetReplaced);
+            return self.target_replaced();
         }
         let Operation { from, to, .. } = *self.operation;
         let sent = match self.operation.work {
@@ -120,6 +128,14 @@ impl Leaving<'_> {
         act(sent, Effect::Lower { from, to })
     }
 
+    /// The pod of a member that has left cannot be removed as it was meant to be: a person has to look, and may give it up.
+    fn target_replaced(self) -> Step {
+        if self.world.wish.stop == Some(Stop::Deleted) {
+            return end(self.operation, Ended::Overtaken);
+        }
+        wait(self.operation, Wait::TargetReplaced)
+    }
+
     pub(super) fn patched(self) -> Step {
         let Self {
             operation,
@@ -129,8 +145,12 @@ impl Leaving<'_> {
         } = self;
         let (target, member) = (&world.target, &operation.member);
         let is_other_pod = world.subject.uid != member.uid;
-        if target.uid != operation.target && (is_other_pod || target.replicas != operation.from) {
-            return wait(operation, Wait::TargetReplaced);
+        if target.uid != operation.target && is_other_pod {
+            // Nothing that was proven is about its pods.
+            return end(operation, Ended::Overtaken);
+        }
+        if target.uid != operation.target && target.replicas != operation.from {
+            return self.target_replaced();
         }
         if target.replicas == operation.from && !self.is_replaced() {
             return match self.proof() {

@@ -81,7 +81,7 @@ fn a_member_that_has_left_stays_as_a_pod_where_somebody_raised_the_replicas() {
     let waits = seen(&leaving(Leave::Verifying), &left(3, 2), 1);
     assert_eq!(
         (waits.then, waits.operation.work),
-        (Then::Wait(Wait::Agreement), verifying)
+        (Then::Wait(Wait::LeftAndStays), verifying)
     );
 }
 

@@ -179,6 +179,16 @@ fn what_is_waited_for_is_told_each_in_words_of_its_own() {
     Ended::Withdrawn,
     "broker-2 never came into the cluster, and its pod was removed again"
 )]
+#[case(
+    Work::Leave(Leave::Verifying),
+    Ended::Overtaken,
+    "broker-2 had left, and is a member again: its pod was kept, or made anew"
+)]
+#[case(
+    Work::Leave(Leave::Patched),
+    Ended::Overtaken,
+    "the removal of broker-2 was given up after it had left, for the StatefulSet is another one now; look whether every pod is a member"
+)]
 fn how_it_ended_is_told(#[case] work: Work, #[case] ended: Ended, #[case] told: &str) {
     assert_eq!(explain::ended(&on_its_way(&world(3, 2), work), ended), told);
 }

@@ -157,7 +157,10 @@ impl Cluster {
             Ended::Done if is_leave && self.is_member(at) && at >= self.ends_at() => {
                 self.wrong = self.wrong.or(Some("a member that is gone is still listed"));
             }
-            Ended::Done | Ended::Aborted(_) | Ended::Withdrawn => {}
+            Ended::Overtaken if !self.is_member(at) => {
+                self.wrong = self.wrong.or(Some("it ended although who had left is no member again"));
+            }
+            Ended::Done | Ended::Aborted(_) | Ended::Withdrawn | Ended::Overtaken => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::{NAMESPACE, Server, refuse, respond, stamp};
-use crate::membership::Broker;
+use crate::membership::{Broker, MaySend};
 
 /// Where nobody has members.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Broker for NoMembers {
         _: &'a Cluster,
         _: &'a Operation,
         _: Effect,
-        _: Box<dyn Fn() -> bool + Send + Sync>,
+        _: MaySend,
     ) -> BoxFuture<'a, Reply> {
         unreachable!("nobody has members")
     }

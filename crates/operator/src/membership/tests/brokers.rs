@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use autoscaler_core::membership::{Effect, Fact, Operation, Reply, View};
 use autoscaler_members::{Cluster, Compiled, Found, Members, Questions, Subject};
@@ -9,7 +10,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::context::simulated::Server;
-use crate::membership::Broker;
+use crate::membership::{Broker, MaySend};
 
 /// See the module. Clones are the same members.
 #[derive(Debug, Clone)]
@@ -24,6 +25,7 @@ struct State {
     soft: BTreeSet<u32>,
     stopped: BTreeSet<u32>,
     looks: u32,
+    hesitates: Duration,
 }
 
 impl Brokers {
@@ -45,6 +47,11 @@ impl Brokers {
     /// How often they were asked.
     pub(super) fn looks(&self) -> u32 {
         self.state.lock().unwrap().looks
+    }
+
+    /// So long it takes until a request can be sent.
+    pub(super) fn hesitate(&self, time: Duration) {
+        self.state.lock().unwrap().hesitates = time;
     }
 
     /// A new pod joins; one whose pod is gone is stopped no more.
@@ -154,13 +161,18 @@ impl Broker for Brokers {
         _: &'a Cluster,
         operation: &'a Operation,
         effect: Effect,
-        may_send: Box<dyn Fn() -> bool + Send + Sync>,
+        may_send: MaySend,
     ) -> BoxFuture<'a, Reply> {
-        let reply = if may_send() {
-            self.carry_out(operation.member.ordinal, effect)
-        } else {
-            Reply::Unclear
-        };
-        std::future::ready(reply).boxed()
+        let ordinal = operation.member.ordinal;
+        async move {
+            let hesitates = self.state.lock().unwrap().hesitates;
+            tokio::time::sleep(hesitates).await;
+            if may_send(Duration::from_secs(10)) {
+                self.carry_out(ordinal, effect)
+            } else {
+                Reply::Unclear
+            }
+        }
+        .boxed()
     }
 }

@@ -1,5 +1,6 @@
 //! What a status remembers of an operation outlives whatever cannot be read: a spec, a field, a record (M9).
 
+use autoscaler_api::annotations::FINALIZER;
 use autoscaler_api::conditions::reason;
 use autoscaler_core::membership::{Leave, Work};
 use serde_json::json;
@@ -75,4 +76,25 @@ async fn m9_a_report_that_comes_before_any_look_keeps_the_profile_and_what_is_re
     assert_ne!(after["conditions"], before["conditions"]);
     assert_eq!(after["operation"]["profile"], before["operation"]["profile"]);
     assert_eq!(after["membership"], before["membership"]);
+}
+
+/// Whoever can read it may be about to lead again.
+#[tokio::test(start_paused = true)]
+async fn m13_an_operation_that_cannot_be_read_holds_a_deleted_autoscaler_for_an_hour() {
+    let mut stage = Stage::new(3);
+    stage.server.edit("web", |object| {
+        let record = "2 leave:pondering id=x";
+        let status = json!({"id": "x", "kind": "Leave", "member": "m", "phase": "Pondering", "record": record});
+        object["status"] = json!({"operation": status});
+        object["metadata"]["finalizers"] = json!([FINALIZER]);
+        object["metadata"]["deletionTimestamp"] = json!("1970-01-01T00:00:00Z");
+    });
+    stage.take_over();
+    let mut held = 0;
+    while stage.object()["metadata"]["finalizers"] == json!([FINALIZER]) {
+        stage.turn(2).await;
+        held += 1;
+        assert!(held < 3_700, "it is held for ever");
+    }
+    assert!(held > 3_500, "{held} s");
 }

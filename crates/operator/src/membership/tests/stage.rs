@@ -176,6 +176,11 @@ impl Stage {
         self.brokers.start_again(ordinal);
     }
 
+    /// So long it takes until an act can be sent to a member.
+    pub(super) fn hesitate(&self, time: Duration) {
+        self.brokers.hesitate(time);
+    }
+
     /// The lease is lost.
     pub(super) fn depose(&mut self) {
         self.context = self.server.deposed(Arc::new(self.brokers.clone()));

@@ -81,6 +81,7 @@ fn is_worth_a_look(reason: &str) -> bool {
         reason::NOBODY_AFFIRMS,
         reason::LEAVER_SERVES_ALONE,
         reason::LEAVER_LINGERS,
+        reason::LEFT_AND_STAYS,
         reason::NODE_NOT_LOST,
         reason::JOIN_STALLED,
         reason::TARGET_REPLACED,
