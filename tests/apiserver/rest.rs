@@ -55,7 +55,7 @@ async fn noise_within_the_tolerance_changes_no_size_and_seldom_a_status() {
     let world = World::new("noise").await;
     world.set_load(400.0).await;
     world.workload("Deployment", "web", 4).await;
-    let _operator = world.operator_with("operator", &UNHURRIED).await;
+    let operator = world.operator_with("operator", &UNHURRIED).await;
     let spec =
         unhurried(&world.default_spec("")).replace("stabilizationWindowSeconds: 0", "stabilizationWindowSeconds: 60");
     world.apply_autoscaler("web", "Deployment", "web", &spec).await;
@@ -71,16 +71,24 @@ async fn noise_within_the_tolerance_changes_no_size_and_seldom_a_status() {
         .wait_for(&world.load(), |seen| (seen - 400.0).abs() > 10.0)
         .await;
 
-    let (mark, began) = (world.mark(), Instant::now());
+    let asked = async |outcome: &str| operator.metric("metric_autoscaler_queries_total", outcome).await;
+    let unanswered = async || asked("").await - asked("outcome=\"answered\"").await;
+    let (mark, began, before) = (world.mark(), Instant::now(), unanswered().await);
     world.wait_evaluations(MANY).await;
     let took = began.elapsed().as_secs();
+    let unanswered = unanswered().await - before;
     let requests = world.requests_since(mark).await;
     let (statuses, others): (Vec<_>, Vec<_>) = requests
         .into_iter()
         .partition(|request| request.subresource == "status");
     assert_eq!(others, []);
-    let allowed = usize::try_from(took / (WINDOW / 10)).unwrap() + 1;
-    assert!(statuses.len() <= allowed, "{} statuses in {took} s", statuses.len());
+    // That a source does not answer, on a busy machine, is news, and so is that it does again.
+    let allowed = f64::from(u32::try_from(took / (WINDOW / 10)).unwrap() + 1) + 2.0 * unanswered;
+    let written = f64::from(u32::try_from(statuses.len()).unwrap());
+    assert!(
+        written <= allowed,
+        "{written} statuses in {took} s, {unanswered} unanswered"
+    );
 }
 
 #[tokio::test]

@@ -51,6 +51,8 @@ enum Trouble {
 struct Walked {
     end: End,
     broken: Vec<String>,
+    /// What was stored and done, in order.
+    story: Vec<String>,
     measured: Measured,
 }
 
@@ -142,7 +144,10 @@ fn compare(outcomes: Vec<Outcome<'_>>, expected: &End) -> Measured {
     for (points, outcome) in outcomes {
         match outcome {
             Some(Ok(walked)) if walked.end == *expected && walked.broken.is_empty() => measured += walked.measured,
-            Some(Ok(walked)) => wrong.push(format!("{points:?}: {:#?} {:#?}", walked.broken, walked.end)),
+            Some(Ok(walked)) => wrong.push(format!(
+                "{points:?}: {:#?} {:#?} {:#?}",
+                walked.broken, walked.end, walked.story
+            )),
             Some(Err(why)) => wrong.push(format!("{points:?}: {why}")),
             None => wrong.push(format!("{points:?}: gave up, as told above")),
         }
@@ -184,6 +189,7 @@ async fn walked(name: String, cut: Cut, operations: &[Vec<Point>], in_flight: u3
     Ok(Walked {
         end: site.end(LEFT).await,
         broken: site.broken(),
+        story: site.story(),
         measured: site.measured(),
     })
 }

@@ -213,6 +213,20 @@ impl Site {
         times
     }
 
+    /// What was stored and done, in order: when, by whom, and whether it arrived.
+    pub(super) fn story(&self) -> Vec<String> {
+        let told = |call: Call| {
+            let effect = effect(&call)?;
+            let Call { at, caller, callee, .. } = call;
+            let (passed, heard) = (call.is_passed_on, call.heard);
+            Some(format!(
+                "{at} {caller} > {}: {effect}; arrived {passed}, heard {heard:?}",
+                callee.pod
+            ))
+        };
+        self.calls().into_iter().filter_map(told).collect()
+    }
+
     /// What this operation adds to the numbers.
     pub(in super::super) fn measured(&self) -> Measured {
         let mut measured = self.record.measured(&self.stage);
