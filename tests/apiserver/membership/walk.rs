@@ -15,7 +15,7 @@ pub(super) mod site;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use autoscaler_testkit::recorder::Held;
+use autoscaler_testkit::recorder::{Call, Held};
 use autoscaler_testkit::wait::patiently;
 use futures::FutureExt;
 use futures::future::{join, join_all, join3};
@@ -173,12 +173,13 @@ async fn walked(name: String, cut: Cut, operations: &[Vec<Point>], in_flight: u3
         let mut before = Vec::new();
         for (point, mut held) in all_held {
             let reached = held.reached(PATIENCE).await;
-            reached.map_err(|why| Trouble::Failed(format!("{point} is never reached: {why}")))?;
+            let call = reached.map_err(|why| Trouble::Failed(format!("{point} is never reached: {why}")))?;
             let held_since = Instant::now();
             let name = format!("{number}-{}", before.len());
-            let next = cut.off(&site, &leader, held, &name).await.map_err(Trouble::Failed)?;
+            let next = cut.off(&site, &leader, (held, &call), &name).await;
+            let (next, released) = next.map_err(Trouble::Failed)?;
             // It was intended some calls before it was held.
-            let is_in_time = held_since.elapsed() < Duration::from_secs(u64::from(in_flight) * 2 / 3);
+            let is_in_time = released.duration_since(held_since) < Duration::from_secs(u64::from(in_flight) * 2 / 3);
             if cut == Cut::PausedAtAct && !is_in_time {
                 return Err(Trouble::TooLate);
             }
@@ -211,19 +212,31 @@ impl Cut {
         }
     }
 
-    /// Cuts a leader off whose call is held, and returns the one that takes over.
-    async fn off(self, site: &Site, leader: &Operator, held: Held, name: &str) -> Result<Operator, String> {
+    /// Cuts a leader off whose call is held, and returns the one that takes over, and when what was held was let go.
+    async fn off(
+        self,
+        site: &Site,
+        leader: &Operator,
+        (held, call): (Held, &Call),
+        name: &str,
+    ) -> Result<(Operator, Instant), String> {
         if self == Self::Killed {
             leader.process.kill();
             site.let_lease_expire().await;
-            return Ok(site.operator(name).await);
+            return Ok((site.operator(name).await, Instant::now()));
         }
         leader.process.pause().map_err(|error| error.to_string())?;
         let next = site.operator_that_leads(name).await;
         let before = site.looks();
         patiently("it has looked twice", PATIENCE, || async { site.looks() >= before + 2 }).await;
+        let released = Instant::now();
         held.release();
+        // What runs where it was asked ends with whoever asked: it would come to nothing, and rightly be sent again.
+        patiently("what was held is answered", PATIENCE, || async {
+            site.is_answered(call)
+        })
+        .await;
         leader.process.resume().map_err(|error| error.to_string())?;
-        Ok(next)
+        Ok((next, released))
     }
 }

@@ -188,6 +188,12 @@ impl Site {
             .unwrap();
     }
 
+    /// Whether this very call has been answered.
+    pub(super) fn is_answered(&self, call: &Call) -> bool {
+        let is_it = |known: &&Call| (known.at, &known.path, &known.caller) == (call.at, &call.path, &call.caller);
+        self.calls().iter().filter(is_it).any(|known| known.answered.is_some())
+    }
+
     /// How often an operator asked the first member whom it lists.
     pub(super) fn looks(&self) -> usize {
         let is_look = |call: &&Call| call.callee.pod == "broker-0" && call.path.starts_with("/api/v1/cluster/show");
