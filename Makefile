@@ -267,7 +267,7 @@ generate: xtask ## Write crds/ and the generated pages of docs/reference from th
 	@$(PROGRAMS)/xtask generate
 
 .PHONY: verify
-verify: xtask ## Check that crds/ and docs/reference are current, and that every rule has a test
+verify: xtask ## Check that crds/ and docs/reference are current, and that every rule and every fault has a test
 	@$(PROGRAMS)/xtask check
 
 .PHONY: presubmit

@@ -1,5 +1,6 @@
 //! `xtask generate` (`make generate`) writes what is generated from the source: `crds/` and parts of `docs/reference/`.
-//! `xtask check` (`make verify`) writes nothing, shows the difference as a diff, and fails if there is one; or if a rule has no test.
+//! `xtask check` (`make verify`) writes nothing, shows the difference as a diff, and fails if there is one; or if a rule, or
+//! a fault, has no test.
 
 #![expect(
     clippy::print_stdout,
@@ -7,8 +8,10 @@
     reason = "it talks to a developer at a terminal"
 )]
 
+mod faults;
 mod generated;
 mod rules;
+mod sources;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -58,7 +61,7 @@ fn check(root: &Path) -> Result<ExitCode> {
     if !diffs.is_empty() {
         println!("{} generated file(s) are stale, run: {MEND}", diffs.len());
     }
-    let violations = rules::violations(root)?;
+    let violations = [rules::violations(root)?, faults::violations(root)?].concat();
     for violation in &violations {
         println!("{violation}");
     }

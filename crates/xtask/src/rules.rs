@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+
+use crate::sources::{files, read, tests};
 
 const PAGE: &str = "docs/reference/rules.md";
 
@@ -91,39 +92,6 @@ fn scenarios(text: &str) -> impl Iterator<Item = &str> {
         .filter_map(|line| line.trim_start().strip_prefix("scenario "))
 }
 
-/// The names of the tests of a source: functions at the beginning of a line, below an attribute that makes a test of them.
-/// A function in a text is none, nor is one that is never run.
-fn tests(source: &str) -> Vec<&str> {
-    let mut is_test = false;
-    let mut names = Vec::new();
-    for line in source.lines().map(str::trim_start) {
-        if let Some(attribute) = line.strip_prefix("#[") {
-            is_test |= makes_a_test(attribute);
-        } else if let Some(name) = function(line) {
-            names.extend(is_test.then_some(name));
-            is_test = false;
-        } else if line.is_empty() {
-            is_test = false;
-        }
-    }
-    names
-}
-
-/// `test]`, `rstest]`, `tokio::test(…)]`.
-fn makes_a_test(attribute: &str) -> bool {
-    let path = attribute.split(['(', ']']).next().unwrap_or_default();
-    matches!(path.rsplit("::").next(), Some("test" | "rstest"))
-}
-
-/// The name of the function that a line begins.
-fn function(line: &str) -> Option<&str> {
-    let line = line.strip_prefix("pub ").unwrap_or(line);
-    let line = line.strip_prefix("async ").unwrap_or(line);
-    line.strip_prefix("fn ")?
-        .split(|c: char| !c.is_alphanumeric() && c != '_')
-        .next()
-}
-
 /// `r17_r18_locks_forbid_shrinking` is about R17 and R18, `case_r13_…` about R13, `m14a_…` about M14a.
 fn rules_of(function: &str) -> Vec<String> {
     let name = function.strip_prefix("case_").unwrap_or(function);
@@ -133,31 +101,6 @@ fn rules_of(function: &str) -> Vec<String> {
         _ => None,
     };
     name.split('_').map_while(number).collect()
-}
-
-/// A file, or all files below a directory that may name a rule.
-fn files(place: &Path) -> Result<Vec<PathBuf>> {
-    if place.is_file() {
-        return Ok(vec![place.to_owned()]);
-    }
-    let entries = fs::read_dir(place).with_context(|| format!("failed to list {}", place.display()))?;
-    let mut found = Vec::new();
-    for entry in entries {
-        let path = entry
-            .with_context(|| format!("failed to list {}", place.display()))?
-            .path();
-        let speaks = path
-            .extension()
-            .is_some_and(|kind| kind == "rs" || kind == "scale" || kind == "md");
-        if path.is_dir() || speaks {
-            found.extend(files(&path)?);
-        }
-    }
-    Ok(found)
-}
-
-fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
 }
 
 #[cfg(test)]
