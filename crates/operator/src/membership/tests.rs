@@ -2,6 +2,7 @@
 //! can be killed.
 
 mod brokers;
+mod races;
 mod remembered;
 mod stage;
 mod takeover;

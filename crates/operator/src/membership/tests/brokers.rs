@@ -9,7 +9,7 @@ use autoscaler_members::{Cluster, Compiled, Found, Members, Questions, Subject};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::context::simulated::Server;
+use crate::context::simulated::{Server, stateful_set};
 use crate::membership::{Broker, MaySend};
 
 /// See the module. Clones are the same members.
@@ -26,6 +26,10 @@ struct State {
     stopped: BTreeSet<u32>,
     looks: u32,
     hesitates: Duration,
+    /// Pods that do not find the cluster.
+    lost: BTreeSet<u32>,
+    /// One of them finds it right after the next look.
+    finds_it: Option<u32>,
 }
 
 impl Brokers {
@@ -54,10 +58,21 @@ impl Brokers {
         self.state.lock().unwrap().hesitates = time;
     }
 
+    /// A pod that is still to come does not find the cluster.
+    pub(super) fn lose(&self, ordinal: u32) {
+        self.state.lock().unwrap().lost.insert(ordinal);
+    }
+
+    /// It finds it right after the next look, before anything follows from that.
+    pub(super) fn find_after_the_next_look(&self, ordinal: u32) {
+        self.state.lock().unwrap().finds_it = Some(ordinal);
+    }
+
     /// A new pod joins; one whose pod is gone is stopped no more.
     pub(super) fn pod(&self, ordinal: u32, is_there: bool) {
         let mut state = self.state.lock().unwrap();
-        if is_there && !state.stopped.contains(&ordinal) && !state.soft.contains(&ordinal) {
+        let is_well = !state.stopped.contains(&ordinal) && !state.soft.contains(&ordinal);
+        if is_there && is_well && !state.lost.contains(&ordinal) {
             state.members.insert(ordinal);
         }
         if !is_there {
@@ -75,7 +90,7 @@ impl Brokers {
 
     pub(super) fn is_ready(&self, ordinal: u32) -> bool {
         let state = self.state.lock().unwrap();
-        !state.soft.contains(&ordinal) && !state.stopped.contains(&ordinal)
+        !state.soft.contains(&ordinal) && !state.stopped.contains(&ordinal) && !state.lost.contains(&ordinal)
     }
 
     fn found(&self, profile: &Compiled, cluster: &Cluster, about: u32, steps: usize) -> Found {
@@ -100,18 +115,19 @@ impl Brokers {
         };
         let (is_stopped, is_soft) = (state.stopped.contains(&about), state.soft.contains(&about));
         let drained = Fact::from(!state.members.contains(&about));
+        let sessions = if is_soft || state.lost.contains(&about) { 0 } else { 7 };
         let mut done = vec![drained; steps];
         let mut residue = vec![Fact::No; steps];
         if let (Some(done), Some(residue)) = (done.first_mut(), residue.first_mut()) {
             *done = drained.max(is_soft.into());
             *residue = is_soft.into();
         }
-        Found {
+        let found = Found {
             views: cluster.pods.iter().map(|pod| view(pod.ordinal)).collect(),
             subject: Subject {
                 is_stopped: is_stopped.into(),
                 is_leaving: if is_stopped { Fact::Unknown } else { Fact::No },
-                sessions: (!is_stopped).then_some(if is_soft { 0 } else { 7 }),
+                sessions: (!is_stopped).then_some(sessions),
             },
             gates: Vec::new(),
             done,
@@ -119,7 +135,14 @@ impl Brokers {
             drained,
             progress: None,
             trouble: Vec::new(),
+        };
+        if let Some(ordinal) = state.finds_it.take() {
+            state.lost.remove(&ordinal);
+            state.members.insert(ordinal);
+            // That its pod is Ready is a new version of the target.
+            self.server.touch(&stateful_set("web"));
         }
+        found
     }
 
     fn carry_out(&self, ordinal: u32, effect: Effect) -> Reply {

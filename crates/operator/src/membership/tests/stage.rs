@@ -31,6 +31,7 @@ pub(super) struct Stage {
     newest: watch::Sender<Arc<Snapshot>>,
     epoch: u64,
     turns: u64,
+    is_watch_silent: bool,
 }
 
 /// Whether a line of what was done is about a member or a size.
@@ -61,6 +62,7 @@ impl Stage {
             newest,
             epoch: 1,
             turns: 0,
+            is_watch_silent: false,
         };
         stage.control();
         stage
@@ -181,6 +183,21 @@ impl Stage {
         self.brokers.hesitate(time);
     }
 
+    /// A pod that is still to come does not find the cluster.
+    pub(super) fn lose(&self, ordinal: u32) {
+        self.brokers.lose(ordinal);
+    }
+
+    /// It finds it right after the next look, before anything follows from that.
+    pub(super) fn find_after_the_next_look(&self, ordinal: u32) {
+        self.brokers.find_after_the_next_look(ordinal);
+    }
+
+    /// The watch says nothing for a while.
+    pub(super) fn silence_the_watch(&mut self) {
+        self.is_watch_silent = true;
+    }
+
     /// The lease is lost.
     pub(super) fn depose(&mut self) {
         self.context = self.server.deposed(Arc::new(self.brokers.clone()));
@@ -250,6 +267,9 @@ impl Stage {
 
     /// The watch delivers the newest version.
     fn deliver(&mut self) {
+        if self.is_watch_silent {
+            return;
+        }
         let object: DynamicObject = serde_json::from_value(self.object()).unwrap();
         self.newest.send_replace(Arc::new(Snapshot::of(&object).unwrap()));
         self.subject.catch_up();
