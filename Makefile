@@ -78,10 +78,12 @@ test-side-by-side: binaries ## Ours beside the HPA controller of Kubernetes, dec
 
 # Namespaces, mounts and cgroups are made anew for the run, and are gone after it: crates/testkit/src/isolation.rs.
 .PHONY: test-cluster
-test-cluster: node-packages image previous node-binaries ## The image on two real nodes: kubelet, containerd, pods that start and stop (needs root; FILTER=name)
+test-cluster: node-packages image previous node-binaries ## The image on two real nodes: kubelet, containerd, pods that start and stop; then RabbitMQ (needs root; FILTER=name)
 	@# One after the other: there is one operator, and what happens to it happens to all.
 	$(CARGO) test --locked --workspace --test cluster --config 'target."cfg(all())".runner = ["$(abspath $(PROGRAMS))/testkit", "isolated"]' \
 		-- --nocapture --test-threads 1 $(FILTER)
+	@# The other one that wants Debian's packages.
+	@test -n "$(FILTER)" || $(MAKE) test-rabbitmq
 
 COMMAND ?=
 

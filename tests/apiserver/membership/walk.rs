@@ -232,10 +232,7 @@ impl Cut {
         let released = Instant::now();
         held.release();
         // What runs where it was asked ends with whoever asked: it would come to nothing, and rightly be sent again.
-        patiently("what was held is answered", PATIENCE, || async {
-            site.is_answered(call)
-        })
-        .await;
+        patiently("what was held is over", PATIENCE, || async { site.is_over(call) }).await;
         leader.process.resume().map_err(|error| error.to_string())?;
         Ok((next, released))
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use autoscaler_api::MembershipProfile;
 use autoscaler_testkit::kubelet::sets::SetOptions;
-use autoscaler_testkit::recorder::{Call, Held, RecordedApi};
+use autoscaler_testkit::recorder::{Call, Callee, Held, RecordedApi};
 use autoscaler_testkit::vernemq::Broker;
 use autoscaler_testkit::wait::patiently;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -188,10 +188,13 @@ impl Site {
             .unwrap();
     }
 
-    /// Whether this very call has been answered.
-    pub(super) fn is_answered(&self, call: &Call) -> bool {
+    /// Whether this very call has been answered, or its pod is gone.
+    pub(super) fn is_over(&self, call: &Call) -> bool {
         let is_it = |known: &&Call| (known.at, &known.path, &known.caller) == (call.at, &call.path, &call.caller);
-        self.calls().iter().filter(is_it).any(|known| known.answered.is_some())
+        let is_answered = self.calls().iter().filter(is_it).any(|known| known.answered.is_some());
+        let Callee { namespace, pod, .. } = &call.callee;
+        let is_gone = pod.starts_with("broker-") && self.stage.kubelet.address(namespace, pod).is_none();
+        is_answered || is_gone
     }
 
     /// How often an operator asked the first member whom it lists.
