@@ -164,6 +164,11 @@ pub(super) async fn store_and_act(
         if let Some(before) = before.filter(|before| subject.membership.operation() == Some(before)) {
             subject.membership.held = Held::Operation(Box::new(before.having_seen(intended)));
         }
+        // What is told is what is held, which may still be taken back, and not what was intended.
+        if let Some(held) = subject.membership.operation() {
+            let (stable, doing) = told::under_way(held, None, &subject.snapshot.requests);
+            (told.stable, told.doing) = (stable, Some(doing));
+        }
         if let NotReady::Forbidden(right) = &why {
             told.healthy = (Status::False, reason::FORBIDDEN, right.to_string());
         }
