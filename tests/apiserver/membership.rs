@@ -1,10 +1,13 @@
 //! Operations on members: the double of VerneMQ as the pods of a StatefulSet under the real controllers, and operators under
 //! the rights of `config/rbac`.
 
+mod committed;
 mod etcd;
+mod installed;
 mod midway;
 mod numbers;
 mod panels;
+mod people;
 pub(crate) mod profiles;
 mod rabbitmq;
 mod rights;

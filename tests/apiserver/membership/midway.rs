@@ -13,18 +13,24 @@ use super::walk::site::{PATIENCE, Site};
 
 /// What happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Happens {
+pub(super) enum Happens {
     Rollout,
+    /// The pod of the member is made anew.
+    Eviction,
     Deletion,
     Bounds,
     Profile,
     Pause,
     Load,
+    /// An HPA for the same set.
+    Rival,
+    /// A person annotates it.
+    Abort,
 }
 
 impl Site {
     /// An operation that has closed the listeners of its member, and cannot store that it will make it leave for good.
-    async fn before_the_commit(&self) {
+    pub(super) async fn before_the_commit(&self) {
         let log = self.stage.kubelet.log();
         log.lose(Loss::Request, u32::MAX, |call| effect(call).as_deref() == Some(COMMIT));
         self.autoscale().await;
@@ -33,7 +39,7 @@ impl Site {
         assert!(!self.listeners_that_do_not_run(3).await.is_empty());
     }
 
-    async fn happens(&self, what: Happens) {
+    pub(super) async fn happens(&self, what: Happens) {
         let world = &self.stage.world;
         let template = json!({"metadata": {"annotations": {"rolled": "out"}}});
         match what {
@@ -42,12 +48,45 @@ impl Site {
                 let sets = world.api("StatefulSet");
                 sets.patch("broker", &PatchParams::default(), &patch).await.unwrap();
             }
+            Happens::Eviction => {
+                let pods = self.stage.pods();
+                pods.delete("broker-2", &DeleteParams::default()).await.unwrap();
+            }
             Happens::Deletion => self.delete().await,
             Happens::Bounds => world.edit("broker", json!({"spec": {"minReplicas": 3}})).await,
             Happens::Profile => self.edit_profile(json!({"times": {"stallSeconds": 299}})).await,
             Happens::Pause => world.edit("broker", json!({"spec": {"mode": "Paused"}})).await,
             Happens::Load => world.set_load(300.0).await,
+            Happens::Rival => world.create(&self.rival()).await,
+            Happens::Abort => {
+                let id = world.status("broker").await.operation.unwrap().id;
+                self.stage.annotate(&format!("metricautoscaler.dev/abort={id}")).await;
+            }
         }
+    }
+
+    fn rival(&self) -> String {
+        let namespace = &self.stage.world.namespace;
+        let hpa = json!({
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "theirs", "namespace": namespace},
+            "spec": {
+                "maxReplicas": 10,
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "broker"},
+            },
+        });
+        hpa.to_string()
+    }
+
+    /// What no operator keeps anywhere else.
+    pub(super) async fn wipe_the_status(&self) {
+        let nothing = Patch::Merge(json!({"status": {"operation": null, "membership": null}}));
+        let autoscalers = self.stage.world.autoscalers();
+        autoscalers
+            .patch_status("broker", &PatchParams::default(), &nothing)
+            .await
+            .unwrap();
     }
 
     async fn delete(&self) {
@@ -66,11 +105,14 @@ impl Site {
 
 #[rstest]
 #[case::m9_a_rollout_begins(Happens::Rollout)]
+#[case::m3_the_pod_is_made_anew(Happens::Eviction)]
 #[case::m13_the_autoscaler_is_deleted(Happens::Deletion)]
 #[case::m9_the_minimum_is_raised(Happens::Bounds)]
 #[case::m9_the_profile_is_edited(Happens::Profile)]
 #[case::m9_it_is_paused(Happens::Pause)]
 #[case::m5_the_load_comes_back(Happens::Load)]
+#[case::m12_another_autoscaler_comes(Happens::Rival)]
+#[case::m14a_a_person_takes_it_back(Happens::Abort)]
 #[tokio::test]
 async fn what_happens_before_the_commit_takes_a_closed_door_back(#[case] what: Happens) {
     let site = Site::new("midway", 3, 15).await;
@@ -90,8 +132,9 @@ async fn what_happens_before_the_commit_takes_a_closed_door_back(#[case] what: H
     if what != Happens::Deletion {
         assert_eq!(site.stage.finalizers().await, Vec::<String>::new());
     }
-    // The rollout makes the pod anew, and its listeners with it.
-    assert!(what == Happens::Rollout || site.times(REOPEN) > 0, "{what:?}");
+    // A pod that is made anew has new listeners.
+    let is_made_anew = matches!(what, Happens::Rollout | Happens::Eviction);
+    assert!(is_made_anew || site.times(REOPEN) > 0, "{what:?}");
     assert!(site.times(SOFT) == 1, "{what:?}");
     let mut aborted = site.measured();
     aborted.aborts = 1;
@@ -115,4 +158,23 @@ async fn m13_an_autoscaler_that_is_deleted_after_the_commit_removes_the_member_f
     site.wait_gone().await;
     site.stage.wait_members(2).await;
     assert_eq!(site.broken(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn m13_what_is_left_of_an_operation_is_found_and_taken_back_although_the_status_is_lost() {
+    let site = Site::new("forgotten", 3, 15).await;
+    let operator = site.operator("operator").await;
+    site.before_the_commit().await;
+    operator.process.kill();
+    site.wipe_the_status().await;
+    // Nobody wants another one after it.
+    site.shrink(3).await;
+    site.let_lease_expire().await;
+    let _next = site.operator("next").await;
+    site.stage
+        .wait_result("something of an operation was found that no status tells of")
+        .await;
+    site.ends_whole(3).await;
+    assert!(site.times(REOPEN) > 0);
+    assert_eq!((site.times(LOWER), site.stage.calls("--kill_sessions")), (0, 0));
 }

@@ -18,7 +18,7 @@ use k8s_openapi::jiff::SignedDuration;
 use super::stage::Stage;
 
 /// What is put together in one table, and how many tests tell of it.
-const PARTS: [(&str, usize); 4] = [("cycle", 1), ("killed", 1), ("paused", 1), ("aborted", 6)];
+const PARTS: [(&str, usize); 4] = [("cycle", 1), ("killed", 1), ("paused", 1), ("aborted", 9)];
 
 /// What is recorded of one set, from now on.
 pub(super) struct Record {
@@ -39,7 +39,7 @@ impl Record {
     pub(super) fn broken(&self, stage: &Stage) -> Vec<String> {
         broken_rules(
             "broker",
-            0,
+            stage.first,
             &self.revisions.seen().unwrap(),
             &stage.operators_calls(),
             &reading(),

@@ -23,6 +23,8 @@ pub(super) const PATIENCE: Duration = Duration::from_mins(15);
 pub(super) struct Stage {
     pub(super) world: World,
     pub(super) kubelet: Kubelet,
+    /// `spec.ordinals.start`.
+    pub(super) first: u32,
 }
 
 impl Stage {
@@ -78,9 +80,12 @@ impl Stage {
         options.when_scaled = when_scaled;
         let set = set(&options, &kubelet.directory().join("files"));
         let set: StatefulSet = serde_json::from_value(set).unwrap();
+        let ordinals = set.spec.as_ref().and_then(|spec| spec.ordinals.as_ref());
+        let first = ordinals.and_then(|ordinals| ordinals.start).unwrap_or_default();
         let sets: Api<StatefulSet> = Api::namespaced(world.client.clone(), &world.namespace);
         sets.create(&PostParams::default(), &set).await.unwrap();
-        let stage = Self { world, kubelet };
+        let first = u32::try_from(first).unwrap();
+        let stage = Self { world, kubelet, first };
         stage.wait_pods(members).await;
         stage
     }
@@ -136,6 +141,11 @@ impl Stage {
             .await;
     }
 
+    /// Those of so many pods.
+    pub(super) fn ordinals(&self, count: u32) -> std::ops::Range<u32> {
+        self.first..self.first + count
+    }
+
     pub(super) async fn wait_pods(&self, count: u32) {
         let sets: Api<StatefulSet> = Api::namespaced(self.world.client.clone(), &self.world.namespace);
         patiently(&format!("{count} ready pods"), PATIENCE, || async {
@@ -150,12 +160,13 @@ impl Stage {
     /// Waits until every pod lists exactly so many members, all running.
     pub(super) async fn wait_members(&self, count: u32) {
         self.wait_pods(count).await;
-        for ordinal in 0..count {
+        for ordinal in self.ordinals(count) {
             let name = format!("broker-{ordinal}");
             patiently(&format!("{name} lists {count} members"), PATIENCE, || async {
                 let address = self.kubelet.address(&self.world.namespace, &name);
                 let address = address.ok_or_else(|| "it does not run".to_owned())?;
-                let members = Broker::at(address.into()).members().await?;
+                // What it knows, and not what its API tells: that may want a key.
+                let members = Broker::at(address.into()).inside().await?.members;
                 let is_whole = members.len() == usize::try_from(count).unwrap() && members.values().all(|runs| *runs);
                 is_whole.then_some(()).ok_or(format!("{members:?}"))
             })
@@ -192,6 +203,15 @@ impl Stage {
         .await
     }
 
+    /// Waits until `kubectl describe` tells this.
+    pub(super) async fn wait_describe(&self, sentence: &str) {
+        patiently(&format!("it is told: {sentence}"), PATIENCE, || async {
+            let text = self.describe().await;
+            text.contains(sentence).then_some(()).ok_or(text)
+        })
+        .await;
+    }
+
     pub(super) async fn describe(&self) -> String {
         let namespace = &self.world.namespace;
         let described = self
@@ -200,6 +220,35 @@ impl Stage {
             .kubectl(&["describe", "mas", "broker", "-n", namespace])
             .await;
         described.unwrap().stdout
+    }
+
+    /// `kubectl annotate` of the autoscaler.
+    pub(super) async fn annotate(&self, annotation: &str) {
+        let arguments = [
+            "annotate",
+            "mas",
+            "broker",
+            "-n",
+            &self.world.namespace,
+            "--overwrite",
+            annotation,
+        ];
+        let annotated = self.world.plane.kubectl(&arguments).await.unwrap();
+        assert!(annotated.success, "{}", annotated.stderr);
+    }
+
+    /// Waits until an operation has ended so.
+    pub(super) async fn wait_result(&self, beginning: &str) {
+        patiently(&format!("an operation ends: {beginning}"), PATIENCE, || async {
+            let status = self.world.status("broker").await;
+            let last = status
+                .membership
+                .and_then(|membership| membership.last_result)
+                .unwrap_or_default();
+            let why = format!("{last:?}, {:?}", status.conditions);
+            last.contains(beginning).then_some(()).ok_or(why)
+        })
+        .await;
     }
 
     pub(super) async fn finalizers(&self) -> Vec<String> {

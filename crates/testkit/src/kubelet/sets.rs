@@ -73,8 +73,10 @@ pub fn vernemq(options: &SetOptions<'_>, program: &Path) -> Value {
         "--data-directory=$(VOLUME_DATA)".to_owned(),
         "--api-port=$(PORT_8888)".to_owned(),
         "--time-scale=0.05".to_owned(),
-        "--auth-mode=noauth".to_owned(),
     ];
+    if !options.flags.iter().any(|flag| flag.starts_with("--auth-mode")) {
+        command.push("--auth-mode=noauth".to_owned());
+    }
     command.extend(options.flags.iter().cloned());
     let mut container = json!({
         "name": "vernemq",

@@ -11,7 +11,7 @@ use super::site::{PATIENCE, Site};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct End {
+pub(in super::super) struct End {
     pub(super) replicas: u32,
     pods: Vec<String>,
     claims: Vec<String>,
@@ -20,15 +20,15 @@ pub(super) struct End {
     /// Whose sessions are kept.
     sessions: Vec<String>,
     /// Of everything that was ever acknowledged.
-    pub(super) messages: Vec<String>,
+    pub(in super::super) messages: Vec<String>,
     /// Listeners that do not run.
-    pub(super) residue: Vec<String>,
+    pub(in super::super) residue: Vec<String>,
     finalizers: Vec<String>,
 }
 
 impl Site {
     /// Waits for the end with so many members, and tells it.
-    pub(super) async fn end(&self, left: u32) -> End {
+    pub(in super::super) async fn end(&self, left: u32) -> End {
         self.rests_with(left).await;
         let all = ListParams::default();
         let claims: Api<PersistentVolumeClaim> =
@@ -43,7 +43,7 @@ impl Site {
         .await;
         let pods = self.stage.pods().list(&all).await.unwrap();
         let (mut members, mut sessions, mut messages) = (Vec::new(), Vec::new(), Vec::new());
-        for ordinal in 0..left {
+        for ordinal in self.stage.ordinals(left) {
             let broker = self.broker(ordinal).unwrap();
             let own = format!(".{}.", self.stage.world.namespace);
             let listed = broker.members().await.unwrap().into_keys();

@@ -8,6 +8,8 @@ use serde_json::Value;
 /// Stored just before it is made to leave for good: from then on there is only forward (M1).
 pub(in super::super) const COMMIT: &str = "intend leave:draining:1:committed";
 pub(in super::super) const SOFT: &str = "make it leave softly";
+/// The act of [`COMMIT`].
+pub(in super::super) const HARD: &str = "make it leave for good";
 pub(in super::super) const LOWER: &str = "lower the replicas";
 /// The undo of [`SOFT`].
 pub(in super::super) const REOPEN: &str = "open a listener again";
@@ -25,7 +27,7 @@ pub(super) const EFFECTS: [&str; 16] = [
     SOFT,
     "store leave:draining:1",
     COMMIT,
-    "make it leave for good",
+    HARD,
     "store leave:draining:2:committed",
     "store leave:drained:committed",
     "intend leave:patched",
@@ -98,14 +100,7 @@ pub(super) fn first_effects(calls: &[Call]) -> Vec<String> {
 fn sent(call: &Call) -> Option<String> {
     if call.path.starts_with("/api/v1/cluster/leave") {
         let is_hard = call.path.contains("--kill_sessions");
-        return Some(
-            if is_hard {
-                "make it leave for good"
-            } else {
-                "make it leave softly"
-            }
-            .to_owned(),
-        );
+        return Some(if is_hard { HARD } else { SOFT }.to_owned());
     }
     let reopens = call.path.starts_with("/api/v1/listener/restart");
     reopens.then(|| REOPEN.to_owned())

@@ -36,17 +36,30 @@ pub(in super::super) struct Site {
     api: RecordedApi,
     record: Record,
     /// What was acknowledged.
-    pub(super) published: Vec<String>,
+    pub(in super::super) published: Vec<String>,
     _turn: SemaphorePermit<'static>,
 }
 
 impl Site {
     /// So many members, each with a session; what is sent may be under way for so many seconds.
     pub(in super::super) async fn new(name: &str, members: u32, in_flight: u32) -> Self {
+        Self::of(name, members, in_flight, |_| ()).await
+    }
+
+    /// The same with a set that differs.
+    pub(in super::super) async fn of(
+        name: &str,
+        members: u32,
+        in_flight: u32,
+        differ: impl Fn(&mut SetOptions<'_>),
+    ) -> Self {
         let turn = TURNS.acquire().await.unwrap();
         // The chart has 90: long enough for another replica to take over before the node that left serves clients alone (M2).
-        let differ = |options: &mut SetOptions<'_>| options.ready_after = 60;
-        let stage = Stage::of(name, members, differ).await;
+        let slow = |options: &mut SetOptions<'_>| {
+            options.ready_after = 60;
+            differ(options);
+        };
+        let stage = Stage::of(name, members, slow).await;
         install_profile(&stage, in_flight).await;
         let api = RecordedApi::start(stage.world.plane, stage.kubelet.log().clone());
         let mut site = Self {
@@ -56,7 +69,7 @@ impl Site {
             published: Vec::new(),
             _turn: turn,
         };
-        for ordinal in 0..members {
+        for ordinal in site.stage.ordinals(members) {
             site.publish(ordinal).await;
         }
         site
@@ -73,7 +86,7 @@ impl Site {
         self.published.extend(messages);
     }
 
-    pub(super) fn broker(&self, ordinal: u32) -> Option<Broker> {
+    pub(in super::super) fn broker(&self, ordinal: u32) -> Option<Broker> {
         let (namespace, pod) = (&self.stage.world.namespace, format!("broker-{ordinal}"));
         let address = self.stage.kubelet.address(namespace, &pod);
         address.map(|address| Broker::at(address.into()))
@@ -104,7 +117,7 @@ impl Site {
     }
 
     /// The lease of a leader that was killed ends in a second: nobody is left who would count on it.
-    pub(super) async fn let_lease_expire(&self) {
+    pub(in super::super) async fn let_lease_expire(&self) {
         let world = &self.stage.world;
         let leases: Api<Lease> = Api::namespaced(world.client.clone(), &world.namespace);
         let soon = Patch::Merge(json!({"spec": {"leaseDurationSeconds": 1}}));
@@ -129,7 +142,7 @@ impl Site {
     }
 
     /// Waits until there are so many, and nothing is under way.
-    pub(super) async fn rests_with(&self, members: u32) {
+    pub(in super::super) async fn rests_with(&self, members: u32) {
         self.stage.wait_members(members).await;
         self.stage.wait_rest().await;
         patiently("no finalizer", PATIENCE, || async {
@@ -169,7 +182,7 @@ impl Site {
     /// Listeners of so many pods that are closed, or suspended.
     pub(in super::super) async fn listeners_that_do_not_run(&self, pods: u32) -> Vec<String> {
         let mut found = Vec::new();
-        for ordinal in 0..pods {
+        for ordinal in self.stage.ordinals(pods) {
             let inside = self.broker(ordinal).unwrap().inside().await.unwrap();
             let rows = inside.listeners.iter().filter(|row| row["status"] != "running");
             found.extend(rows.map(|row| format!("broker-{ordinal}: {row}")));
@@ -256,6 +269,8 @@ async fn install_profile(stage: &Stage, in_flight: u32) {
         ("retrySeconds: 30", "retrySeconds: 2".to_owned()),
         ("inFlightSeconds: 90", format!("inFlightSeconds: {in_flight}")),
         ("settleSeconds: 30", "settleSeconds: 2".to_owned()),
+        // A client that does not go is waited for as long as the test wants.
+        ("value: \"300\"", "value: \"100000\"".to_owned()),
     ] {
         assert!(profile.contains(slow), "{slow}");
         profile = profile.replace(slow, &quick);
