@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::midway::Happens;
-use super::walk::point::{HARD, LOWER, REOPEN};
+use super::walk::point::{HARD, LOWER, REOPEN, effect};
 use super::walk::site::{PATIENCE, Site};
 use crate::world::{Operator, assert_contains};
 
@@ -163,4 +163,19 @@ async fn m14_an_operation_goes_on_with_a_set_that_was_orphaned_and_made_anew() {
     site.stage.wait_result("shrank from 3 to 2: VerneMQ@broker-2.").await;
     site.stage.wait_members(2).await;
     assert_eq!(site.times(HARD), 1);
+}
+
+#[tokio::test]
+async fn m14_a_member_that_a_rollout_makes_anew_before_it_has_left_is_one_again_and_leaves_after_it() {
+    let (site, _operator) = Site::leaving_for_good("rolled").await;
+    let before = site.stage.pods().get("broker-2").await.unwrap().metadata.uid;
+    site.happens(Happens::Rollout).await;
+    site.stage.wait_result("shrank from 3 to 2: VerneMQ@broker-2.").await;
+    site.ends_whole(2).await;
+    let calls = site.stage.operators_calls().into_iter();
+    let told = calls.filter(|call| effect(call).as_deref() == Some(HARD));
+    let told: Vec<String> = told.map(|call| call.callee.uid).collect();
+    // Each pod once, and never again the one that was made anew.
+    assert_eq!((told.len(), told.first()), (2, before.as_ref()), "{told:?}");
+    assert_ne!(told[0], told[1]);
 }
