@@ -43,6 +43,13 @@ pub(crate) struct Servers {
     pub(crate) brokers: Exporter,
 }
 
+/// No broker runs in the pods, so none could be asked to leave.
+fn leave_members_out(autoscaler: &mut Value) {
+    if let Some(spec) = autoscaler["spec"].as_object_mut() {
+        spec.remove("membership");
+    }
+}
+
 /// The running operator.
 #[derive(Debug)]
 pub(crate) struct Operator {
@@ -159,6 +166,7 @@ impl Servers {
         let mut objects = self.objects(file).await?;
         for object in &mut objects {
             if object["kind"] == "MetricAutoscaler" {
+                leave_members_out(object);
                 spell_out(object);
             }
             quicken(object);

@@ -60,7 +60,8 @@ what the pods would show. Everything runs on this machine, reachable from nowher
 
 Time runs {FACTOR} times as fast: each duration in the examples is divided by {FACTOR}. A query is asked every 1 s instead of
 every 15 s and looks back [4s] instead of [1m]. A shrink waits for 20 s of lower load (vernemq; by default 300 s) or
-4 s (metrics-app; set to 60 s). Nothing else differs, but nginx, the second Deployment of fake-load, is left out.
+4 s (metrics-app; set to 60 s). Nothing else differs, but two things are left out: nginx, the second Deployment of fake-load,
+and membership: no broker runs in these pods that could leave before its pod goes.
 "
     );
     screen.line(Tone::Title, title)?;
