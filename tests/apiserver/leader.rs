@@ -14,7 +14,7 @@ use crate::shared::{operator_binary, plane};
 use crate::world::{DEADLINE, Operator, World, assert_contains};
 
 /// What operators of a world are started with.
-const LEASE: SignedDuration = SignedDuration::from_secs(6);
+const LEASE: SignedDuration = SignedDuration::from_secs(15);
 
 /// A lease so long that nothing in a test can happen because it has expired.
 const LONG: &[&str] = &["--lease-duration=3600"];
@@ -87,7 +87,7 @@ async fn of_two_operators_one_leads_and_both_are_ready() {
     let first = world.wait_holder("a").await;
     assert_eq!(
         (first.lease_duration_seconds, first.lease_transitions),
-        (Some(6), Some(1))
+        (Some(15), Some(1))
     );
     eventually("the lease is renewed", DEADLINE, || async {
         renewed(&world.lease().await) > renewed(&first)

@@ -59,7 +59,7 @@ impl World {
             .args(["--namespace", &self.namespace, "--lease-namespace", &self.namespace])
             .args(["--identity", name, "--listen-address", &address.to_string()])
             .env("MIN_INTERVAL", "1")
-            .env("LEASE_DURATION", "6")
+            .env("LEASE_DURATION", "15")
             .env("API_TIMEOUT", "2.5")
             .args(flags.iter().copied());
         Operator {
