@@ -24,7 +24,7 @@ demo: programs ## Watch a Deployment and a StatefulSet follow PromQL on a real c
 	@$(PROGRAMS)/demo
 
 .PHONY: test
-test: test-unit test-apiserver test-crash-walk test-side-by-side ## Run every test: units, properties, and the suites on the real binaries
+test: test-unit test-apiserver test-membership test-crash-walk test-side-by-side ## Run every test: units, properties, and the suites on the real binaries
 
 ##@ Parts of them
 
@@ -53,9 +53,13 @@ FILTER ?=
 .PHONY: test-apiserver
 test-apiserver: binaries ## The operator against real etcd, kube-apiserver, kube-controller-manager and Prometheus (FILTER=name)
 	@# The tests mostly wait: more of them at once than there are cores.
-	@# What is skipped here is test-crash-walk, which is a load of its own, and test-rabbitmq.
+	@# What is skipped here is test-membership, test-crash-walk and test-rabbitmq: whole clusters, and loads of their own.
 	$(CARGO) test --locked --workspace --test apiserver --test scenarios_against_prometheus -- --test-threads 12 \
-		--skip membership::walk --skip membership::rabbitmq $(FILTER)
+		--skip membership:: $(FILTER)
+
+.PHONY: test-membership
+test-membership: binaries ## The same with clusters: members that leave and come under the real controllers
+	$(CARGO) test --locked --workspace --test apiserver -- --test-threads 6 --skip membership::walk --skip membership::rabbitmq membership::
 
 .PHONY: test-crash-walk
 test-crash-walk: binaries ## The operator killed, and paused, at every effect of a shrink on a real API server
