@@ -145,11 +145,14 @@ impl Leaving<'_> {
         } = self;
         let (target, member) = (&world.target, &operation.member);
         let is_other_pod = world.subject.uid != member.uid;
-        if target.uid != operation.target && is_other_pod {
+        // One that was made anew with the same pod and count is lowered as the first would have been.
+        let is_lowered = operation.attempt.is_some() && target.replicas == operation.to;
+        let is_other_target = target.uid != operation.target && !is_lowered;
+        if is_other_target && is_other_pod {
             // Nothing that was proven is about its pods.
             return end(operation, Ended::Overtaken);
         }
-        if target.uid != operation.target && target.replicas != operation.from {
+        if is_other_target && target.replicas != operation.from {
             return self.target_replaced();
         }
         if target.replicas == operation.from && !self.is_replaced() {

@@ -42,6 +42,18 @@ fn m14_nothing_is_proven_of_the_pods_of_another_target() {
     }
 }
 
+#[test]
+fn m14_a_set_that_was_made_anew_and_lowered_has_lost_the_pod_as_it_should() {
+    let patched = leaving(Leave::Patched);
+    let mut lowered = left(3, 2);
+    lowered.target.uid = "another".to_owned();
+    lowered.target.replicas = replicas(2);
+    assert_eq!(seen(&patched, &lowered, 1).then, Then::Wait(Wait::PodGone));
+    lowered.subject.uid = None;
+    lowered.pods.retain(|pod| pod.ordinal != 2);
+    assert_eq!(seen(&patched, &lowered, 1).operation.work, Work::Leave(Leave::Gone));
+}
+
 #[rstest]
 #[case::of_another_target_with_another_count(|world: &mut World| {
     world.target.uid = "another".to_owned();
